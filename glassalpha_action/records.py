@@ -1,0 +1,372 @@
+"""The nouns: what a measurement, a gate, a verdict and an audit are. They hold shape and words, never a decision."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from enum import StrEnum
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict
+
+SCHEMA_VERSION = "1"
+
+
+class Severity(StrEnum):
+    """What a failed gate does: an error blocks, a warning asks for review, info only informs."""
+
+    error = "error"
+    warning = "warning"
+    info = "info"
+
+
+class Outcome(StrEnum):
+    """What judging one gate came to."""
+
+    PASS = "PASS"
+    FAIL = "FAIL"
+    INCONCLUSIVE = "INCONCLUSIVE"
+    MISSING = "MISSING"
+    WAIVED = "WAIVED"
+    NOT_APPLICABLE = "NOT_APPLICABLE"
+    ERROR = "ERROR"
+
+
+class Status(StrEnum):
+    """What an audit came to. An approval is a person's decision and is not among these."""
+
+    PASSED = "PASSED"
+    REVIEW = "REVIEW"
+    BLOCKED = "BLOCKED"
+    NO_POLICY = "NO_POLICY"
+
+
+class Better(StrEnum):
+    """Which way a metric improves."""
+
+    higher = "higher"
+    lower = "lower"
+    neither = "neither"
+
+
+class Unit(StrEnum):
+    """What a metric's number counts; it knows how to write such a number for a reader."""
+
+    share = "share"
+    difference = "difference"
+    ratio = "ratio"
+    score = "score"
+    rows = "rows"
+    probability = "probability"
+
+    def show(self, value: float, beside: float | None = None) -> str:
+        """Write `value` with as few decimals as keep it visibly apart from `beside` (a threshold), three at least."""
+        if self is Unit.rows:
+            return f"{value:,.0f}" if float(value).is_integer() else f"{value:,.1f}"
+        for decimals in range(3, 13):
+            text = f"{value:.{decimals}f}"
+            if beside is None or value == beside or float(text) != float(f"{beside:.{decimals}f}"):
+                break
+        return text.lstrip("-") if float(text) == 0 else text
+
+
+class Record(BaseModel):
+    """A frozen record: unknown keys, NaN and infinities are refused."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+
+
+class Advice(Record):
+    """What failing a metric means and what to do; it travels in the Audit."""
+
+    issue: str
+    causes: tuple[str, ...]
+    fixes: tuple[str, ...]
+
+
+class Definition(Record):
+    """A metric as product text."""
+
+    id: str
+    title: str
+    family: str
+    unit: Unit
+    better: Better
+    definition: str
+    advice: Advice
+    aliases: tuple[str, ...] = ()
+
+
+class Group(Record):
+    """One level of one attribute: `n` rows, and its value or the reason why there is none."""
+
+    level: str
+    n: int
+    value: float | None = None
+    low: float | None = None
+    high: float | None = None
+    reason: str | None = None
+
+
+class Measurement(Record):
+    """One metric on one model, for one attribute where the metric compares groups.
+
+    `value` is None exactly when `reason` says why. `exact` is the value as a fraction of whole numbers ("37/250")
+    where it is a ratio of counts. `between` names the two levels a gap lies between, or the one a minimum comes from.
+    `detail` is one sentence a reader needs beside the number.
+    """
+
+    metric: str
+    title: str
+    unit: Unit
+    better: Better
+    value: float | None
+    exact: str | None = None
+    reason: str | None = None
+    low: float | None = None
+    high: float | None = None
+    confidence: float | None = None
+    n: int
+    attribute: str | None = None
+    between: tuple[str, ...] = ()
+    groups: tuple[Group, ...] = ()
+    of: str | None = None
+    params: Mapping[str, float] = {}
+    detail: str | None = None
+    p_value: float | None = None
+
+
+class Comparison(StrEnum):
+    """How a gate compares the metric with its threshold; each means exactly what it says."""
+
+    greater_than = "greater_than"
+    greater_than_or_equal = "greater_than_or_equal"
+    less_than = "less_than"
+    less_than_or_equal = "less_than_or_equal"
+    equals = "equals"
+    between = "between"
+    present = "present"
+
+    @property
+    def sign(self) -> str:
+        """The comparison as a reader writes it."""
+        return {"greater_than": ">", "greater_than_or_equal": "≥", "less_than": "<", "less_than_or_equal": "≤",
+                "equals": "=", "between": "within", "present": "is measured"}[self.value]
+
+
+class Judged(Record):
+    """One gate on one attribute (or on the whole model, where `attribute` is None)."""
+
+    attribute: str | None
+    outcome: Outcome
+    value: float | None
+    low: float | None = None
+    high: float | None = None
+    n: int
+    groups: tuple[str, ...] = ()
+    reason: str | None = None
+
+
+class Verdict(Record):
+    """One gate's outcome with everything needed to show it and to judge it again."""
+
+    gate: str
+    gate_id: str
+    metric: str
+    title: str
+    unit: Unit
+    outcome: Outcome
+    raw_outcome: Outcome
+    value: float | None
+    threshold: float | tuple[float, float] | None
+    comparison: Comparison
+    severity: Severity
+    attribute: str | None = None
+    groups: tuple[str, ...] = ()
+    low: float | None = None
+    high: float | None = None
+    n: int | None = None
+    clause: str | None = None
+    rationale: str | None = None
+    message: str
+    remediation: str | None = None
+    judged: tuple[Judged, ...] = ()
+    line: int | None = None
+
+    @property
+    def failed(self) -> bool:
+        """Whether this gate counts among the failed ones: an error or warning gate that fails, is missing or in error."""
+        return self.severity is not Severity.info and self.outcome in {Outcome.FAIL, Outcome.MISSING, Outcome.ERROR}
+
+
+class Requirement(Record):
+    """One reproducibility requirement of the policy; where it is not met, `message` says how to meet it."""
+
+    name: str
+    met: bool
+    message: str
+
+
+class PolicyText(Record):
+    """The policy an audit was judged by, whole."""
+
+    name: str
+    version: str
+    sha256: str
+    text: str
+    id: str
+    effective_date: str | None = None
+    citation: str | None = None
+    owner: str | None = None
+    next_review: str | None = None
+    path: str | None = None
+
+
+class ModelCard(Record):
+    """Who and what the model is, as its audit.yaml declares."""
+
+    id: str
+    name: str | None = None
+    version: str | None = None
+    use_case: str | None = None
+    owner: str | None = None
+    developer: str | None = None
+    validator: str | None = None
+    team: str | None = None
+    tier: str | None = None
+    lifecycle: Literal["dev", "candidate", "production", "retired"] = "candidate"
+    intended_use: str | None = None
+    limitations: str | None = None
+
+
+class Level(Record):
+    """One level of an attribute in the data: `n` rows, of which `positives` carry the positive label."""
+
+    level: str
+    n: int
+    positives: int
+
+
+class AttributeSummary(Record):
+    """A protected attribute as found in the data."""
+
+    name: str
+    reference: str
+    levels: tuple[Level, ...]
+    missing: int = 0
+
+
+class DataSummary(Record):
+    """What the audit looked at."""
+
+    rows: int
+    positives: int
+    positive_label: str
+    favorable_label: str
+    threshold: float | None
+    target: str
+    features: tuple[str, ...] = ()
+    attributes: tuple[AttributeSummary, ...] = ()
+    weighted: bool = False
+    warnings: tuple[str, ...] = ()
+
+
+class RocCurve(Record):
+    """Points (false positive rate, true positive rate) of a ROC curve; `level` None is the whole model."""
+
+    attribute: str | None = None
+    level: str | None = None
+    auc: float | None
+    points: tuple[tuple[float, float], ...]
+
+
+class CalibrationBin(Record):
+    """One bin of scores: mean score against the observed share of positives with its Wilson interval."""
+
+    low: float
+    high: float
+    n: int
+    mean_score: float
+    observed: float
+    observed_low: float
+    observed_high: float
+
+
+class Charts(Record):
+    """Data behind the figures, so that a chart is drawn from the Audit alone."""
+
+    roc: tuple[RocCurve, ...] = ()
+    calibration: tuple[CalibrationBin, ...] = ()
+    score_histogram: tuple[tuple[float, int, int], ...] = ()
+
+
+class Provenance(Record):
+    """What went in: digests, seed, commit, versions. Never a host, a user or a path."""
+
+    as_of: str
+    tool_version: str
+    config_sha256: str | None = None
+    model_sha256: str | None = None
+    model_format: str = "predictions"
+    data_sha256: str | None = None
+    policy_sha256: str | None = None
+    predictions_sha256: str
+    seed: int | None = None
+    strict: bool = False
+    git_commit: str | None = None
+    git_clean: bool | None = None
+    isolation: tuple[str, ...] = ()
+    versions: Mapping[str, str] = {}
+
+
+class Audit(Record):
+    """One model, measured and judged on one day: the waist of the house and the published wire format."""
+
+    schema_version: Literal["1"] = SCHEMA_VERSION
+    audit_id: str
+    status: Status
+    enforced: bool
+    would_be: Status | None = None
+    notes: tuple[str, ...] = ()
+    profile: Literal["dev", "prod"] = "prod"
+    model: ModelCard
+    policy: PolicyText | None
+    requirements: tuple[Requirement, ...] = ()
+    verdicts: tuple[Verdict, ...] = ()
+    measurements: tuple[Measurement, ...] = ()
+    glossary: Mapping[str, Definition] = {}
+    charts: Charts = Charts()
+    data: DataSummary
+    provenance: Provenance
+
+    @property
+    def failed_gates(self) -> int:
+        """Error and warning gates that fail, are missing or in error, and unmet requirements."""
+        return sum(v.failed for v in self.verdicts) + sum(not r.met for r in self.requirements)
+
+    @property
+    def headline(self) -> str:
+        """The status as shown: what it would be, where it is not enforced."""
+        return self.status.value if self.enforced else f"would be {self.status.value}"
+
+    def to_json(self) -> bytes:
+        """The audit as audit.json: canonical JSON (RFC 8785), the same bytes for the same audit."""
+        return canonical(self.model_dump(mode="json"))
+
+
+def canonical(value: Any) -> bytes:
+    """RFC 8785 canonical JSON of plain data."""
+    import rfc8785
+
+    return rfc8785.dumps(value)
+
+
+def sha256(content: bytes) -> str:
+    """Hex SHA-256 of `content`."""
+    return hashlib.sha256(content).hexdigest()
+
+
+def sealed(audit: Audit) -> Audit:
+    """The audit with its id: the digest of everything in it but the id itself."""
+    content = audit.model_dump(mode="json", exclude={"audit_id"})
+    return audit.model_copy(update={"audit_id": sha256(canonical(content))})
