@@ -219,7 +219,6 @@ class PolicyText(Record):
     citation: str | None = None
     owner: str | None = None
     next_review: str | None = None
-    path: str | None = None
 
 
 class ModelCard(Record):
@@ -268,6 +267,7 @@ class DataSummary(Record):
     features: tuple[str, ...] = ()
     attributes: tuple[AttributeSummary, ...] = ()
     weighted: bool = False
+    notes: tuple[str, ...] = ()
     warnings: tuple[str, ...] = ()
 
 

@@ -34,7 +34,6 @@ POLICY_TEXT = "policy_name: Sample Policy\nversion: '1.0'\n"
 POLICY = PolicyText(
     id="sample-policy", name="Sample Policy", version="1.0", sha256=sha256(POLICY_TEXT.encode()), text=POLICY_TEXT,
     effective_date="2025-01-01", citation="RP-2024-03", owner="Chief Risk Officer", next_review="2025-04-01",
-    path="policies/sample.yaml",
 )
 ADVICE = Advice(
     issue="The rate of favourable decisions differs between groups by more than the policy allows.",

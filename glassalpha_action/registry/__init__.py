@@ -1,0 +1,36 @@
+"""Keeps audits and events, append-only and hash-chained; it never measures and never judges."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from datetime import date
+
+from glassalpha_action.documents import UserError
+from glassalpha_action.registry.contract import Registry
+from glassalpha_action.registry.rows import Event, Head, Receipt, Row
+
+__all__ = ["Event", "Head", "Receipt", "Registry", "Row", "connect"]
+
+SQLITE_URL = "sqlite:///"
+
+
+def connect(url: str, *, create: bool = False, clock: Callable[[], date] | None = None) -> Registry:
+    """Open the registry at `url`: a file name, `sqlite:///file` (`sqlite:////` for an absolute path).
+
+    `create` makes a new one where there is no file; a file that is there is never replaced. `clock` tells today's UTC
+    date to `query_all(last_n_days=…)`. Raises UserError: 2 nothing there, or not a registry; 4 cannot be written;
+    5 cannot be read. No error shows the URL, which may hold a password.
+    """
+    scheme = re.match(r"([a-z][a-z0-9+.-]*)://", url, re.IGNORECASE)
+    if scheme and scheme[1].lower().partition("+")[0] in {"postgres", "postgresql"}:
+        raise UserError(
+            "this version does not keep registries in PostgreSQL yet: name a file, as in --database model_registry.db"
+        )
+    if scheme and not url.lower().startswith(SQLITE_URL):
+        raise UserError(
+            f"a registry cannot be kept at a {scheme[1]}:// address: name a file, as in --database model_registry.db"
+        )
+    from glassalpha_action.registry.sqlite import SQLiteRegistry
+
+    return SQLiteRegistry(url[len(SQLITE_URL) :] if scheme else url, create=create, clock=clock)

@@ -1,0 +1,157 @@
+"""`glassalpha audit`: reads the inputs, runs the pipeline, writes reports and the record, and exits by the verdict."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import UTC, date, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+if TYPE_CHECKING:
+    from glassalpha_action.config import Config
+    from glassalpha_action.policy.schema import LoadedPolicy
+    from glassalpha_action.records import Audit
+
+
+def today() -> date:
+    """Today's date in UTC: the one place a command asks the clock for it."""
+    return datetime.now(UTC).date()
+
+
+def run(config_path: Path, *, policy: str | None = None, strict: bool = False, as_of: str | None = None,
+        model_trust: str = "sandbox") -> Audit:
+    """Audit the model that `config_path` describes, by `policy` (a path or a pack's name) or the one it names.
+
+    `as_of` is the day of the audit, YYYY-MM-DD, today in UTC where it is not given. Raises UserError.
+    """
+    from glassalpha_action.config import load as load_config
+
+    return _run(load_config(config_path), policy, strict, as_of, model_trust)
+
+
+def _run(config: Config, policy: str | None, strict: bool, as_of: str | None, model_trust: str) -> Audit:
+    from glassalpha_action.audit import audit as judge
+    from glassalpha_action.load.model import Trust
+    from glassalpha_action.load.provenance import commit_at
+    from glassalpha_action.load.subject import load
+
+    day = _day(as_of)
+    chosen = load_policy(config, policy)
+    subject = load(config, as_of=day.isoformat(), commit=commit_at(config.path.parent), strict=strict,
+                   trust=Trust(model_trust), policy_sha256=chosen.sha256 if chosen else None)
+    return judge(subject.rows, config=config.document, data=subject.data, provenance=subject.provenance,
+                 policy=chosen, today=day)
+
+
+def _day(as_of: str | None) -> date:
+    from glassalpha_action.documents import UserError
+
+    try:
+        return date.fromisoformat(as_of) if as_of else today()
+    except ValueError:
+        raise UserError(f"--as-of {as_of}: not a date; write it as YYYY-MM-DD.") from None
+
+
+def policy_path(config: Config, policy: str | None) -> Path | None:
+    """The policy file an audit is judged by: the one given, else the one audit.yaml names."""
+    from glassalpha_action.documents import UserError
+    from glassalpha_action.shipped import policies
+
+    named = policy or (config.document.policy.path if config.document.policy else None)
+    if named is None:
+        return None
+    pack = policies() / f"{named}.yaml"
+    path = Path(named) if policy else config.resolve("policy", "path")
+    if path.is_file():
+        return path
+    if "/" not in named and "\\" not in named and pack.is_file():
+        return pack
+    packs = ", ".join(sorted(p.stem for p in policies().glob("*.yaml")))
+    where = "" if policy else f"{config.where('policy', 'path')}: "
+    raise UserError(f"{where}the policy {path.as_posix()} does not exist; give a file, or a pack: {packs}.")
+
+
+def load_policy(config: Config, policy: str | None) -> LoadedPolicy | None:
+    """The policy an audit is judged by, read and checked."""
+    path = policy_path(config, policy)
+    if path is None:
+        return None
+    from glassalpha_action.cli.policy import read_policy
+
+    return read_policy(path)
+
+
+def exit_code(audit: Audit, fail_on: str = "error", *, no_policy: int = 0) -> int:
+    """0 for PASSED and REVIEW, 1 for BLOCKED (with `fail_on` warning for REVIEW too); 0 where it is not enforced."""
+    from glassalpha_action.records import Status
+
+    if not audit.enforced or fail_on == "never":
+        return 0
+    table = {Status.BLOCKED: 1, Status.REVIEW: int(fail_on == "warning"), Status.NO_POLICY: no_policy}
+    return table.get(audit.status, 0)
+
+
+def write(audit: Audit, outputs: Sequence[Path]) -> list[Path]:
+    """Write each report by its extension, and the record beside the first; never fewer than asked."""
+    from glassalpha_action.report import write as write_report
+
+    written = [*outputs, *([outputs[0].with_name(f"{outputs[0].stem}.audit.json")] if outputs else [])]
+    for path in dict.fromkeys(written):
+        write_report(audit, path)
+    return list(dict.fromkeys(written))
+
+
+def submit(audit: Audit, config: Config, database: str | None, *, stage: str = "main") -> str:
+    """Record `audit` where --database or audit.yaml says; returns what to tell the user."""
+    from glassalpha_action import registry, settings
+
+    place = database or (str(config.resolve("registry", "database")) if config.document.registry.database
+                         else settings.database())
+    metadata = settings.filled(config.document.registry.metadata, config.where("registry", "metadata"))
+    if audit.model.team and "team" not in metadata:
+        metadata = {**metadata, "team": audit.model.team}
+    with registry.connect(place, create=True) as kept:
+        receipt = kept.submit(audit, recorded_at=datetime.now(UTC).isoformat(timespec="seconds"), metadata=metadata)
+    return f"recorded as {receipt.seq}:{receipt.link[:12]}" if receipt.new else f"already recorded as {receipt.seq}"
+
+
+@click.command()
+@click.option("--config", "config_path", required=True, type=click.Path(path_type=Path), help="The model's audit.yaml.")
+@click.option("--policy-gates", "policy", help="The policy to judge by, a file or a pack's name; else audit.yaml's.")
+@click.option("--strict", is_flag=True, help="Enforce every rule of reproducibility; warnings become errors.")
+@click.option("--output", "outputs", multiple=True, type=click.Path(path_type=Path),
+              help="Write a report: .html, .pdf, .md or .json by its ending. May be given several times.")
+@click.option("--as-of", metavar="YYYY-MM-DD", help="The day of the audit; today in UTC if not given.")
+@click.option("--model-trust", type=click.Choice(["sandbox", "safe", "trusted"]), default="sandbox", show_default=True,
+              help="How far a model file that can run code is trusted.")
+@click.option("--fail-on", type=click.Choice(["error", "warning", "never"]), default="error", show_default=True,
+              help="What exits 1: a blocked audit, one that needs review too, or nothing.")
+@click.option("--submit", "submit_", is_flag=True, help="Record the audit in the registry.")
+@click.option("--database", help="The registry to record in; else audit.yaml's.")
+@click.option("--quiet", is_flag=True, help="Print only errors.")
+def audit(config_path: Path, policy: str | None, strict: bool, outputs: tuple[Path, ...], as_of: str | None,
+          model_trust: str, fail_on: str, submit_: bool, database: str | None, quiet: bool) -> Any:
+    """Audit one model and judge it by a policy."""
+    from glassalpha_action import settings
+    from glassalpha_action.config import load as load_config
+    from glassalpha_action.report import check_formats
+    from glassalpha_action.report.terminal import render_text
+
+    check_formats(outputs)
+    config = load_config(config_path)
+    found = _run(config, policy, strict, as_of, model_trust)
+    if not quiet:
+        click.echo(render_text(found, colour=settings.colour(click.get_text_stream("stdout").isatty())), nl=False)
+        if found.policy is None:
+            click.echo("  Name a policy with --policy-gates, or in audit.yaml under `policy:`.", err=True)
+    for path in write(found, outputs):
+        if not quiet:
+            click.echo(f"  wrote {path}")
+    block = config.document.registry
+    if submit_ or (block.enabled and block.auto_submit and settings.under_ci()):
+        said = submit(found, config, database)
+        if not quiet:
+            click.echo(f"  {said}")
+    return exit_code(found, fail_on)

@@ -1,0 +1,113 @@
+"""`glassalpha portal`: build the portal from the registry, or build it and show it on this machine."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from glassalpha_action import settings, shipped
+from glassalpha_action.documents import UserError
+
+if TYPE_CHECKING:
+    from mkdocs.config.defaults import MkDocsConfig
+
+CACHE = Path(".cache/glassalpha/reports")
+
+
+@click.group()
+def portal() -> None:
+    """Show the registry as a web site that needs no server."""
+
+
+@portal.command("build")
+@click.option("--database", metavar="FILE|URL", help="The registry: a file or sqlite:///file.")
+@click.option("--out", type=click.Path(file_okay=False, path_type=Path), default=Path("build/portal"), show_default=True,
+              help="Where the site goes; what is in that folder is replaced.")
+@click.option("--reports", type=click.Path(file_okay=False, path_type=Path), default=CACHE, show_default=True,
+              help="Where reports are kept, so that an unchanged model's is not made again.")
+@click.option("--as-of", metavar="YYYY-MM-DD", help="Show the registry as it stood on that day. Default: its newest audit's.")
+def build_command(database: str | None, out: Path, reports: Path, as_of: str | None) -> None:
+    """Build the portal: a folder of pages that opens in a browser as it is."""
+    place = build(database or settings.database(), out, as_of, reports)
+    click.echo(f"The portal is in {place}: open {place / 'index.html'}")
+
+
+@portal.command()
+@click.option("--database", metavar="FILE|URL", help="The registry: a file or sqlite:///file.")
+@click.option("--out", type=click.Path(file_okay=False, path_type=Path), default=Path("build/portal"), show_default=True)
+@click.option("--port", type=click.IntRange(1, 65535), default=8000, show_default=True)
+@click.option("--as-of", metavar="YYYY-MM-DD", help="Show the registry as it stood on that day.")
+def serve(database: str | None, out: Path, port: int, as_of: str | None) -> None:
+    """Build the portal and serve it to this machine's browsers until stopped."""
+    from functools import partial
+    from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
+
+    place = build(database or settings.database(), out, as_of)
+    try:
+        server = ThreadingHTTPServer(("127.0.0.1", port), partial(SimpleHTTPRequestHandler, directory=str(place)))
+    except OSError as error:
+        raise UserError(f"port {port} cannot be used ({error.strerror}): choose another with --port") from error
+    click.echo(f"http://127.0.0.1:{port}/ shows the portal; Ctrl+C stops it")
+    with server:
+        try:
+            server.serve_forever()
+        except KeyboardInterrupt:
+            click.echo("stopped")
+
+
+def build(database: str, out: Path, as_of: str | None = None, reports: Path = CACHE) -> Path:
+    """Build the portal of `database` into `out` and return that folder.
+
+    A mkdocs.yml in the current folder that names our plugin is used, else the one that is shipped. Raises UserError (2)
+    where the registry cannot be opened, the day is none, or the site does not build.
+    """
+    from mkdocs.commands.build import build as build_site
+    from mkdocs.exceptions import Abort, MkDocsException
+
+    _check_day(as_of)
+    place = out.resolve()
+    _check_out(place)
+    try:
+        config = _config(place)
+        plugin = config.plugins["glassalpha"]
+        plugin.config.database = database if "://" in database else str(Path(database).resolve())
+        plugin.config.cache = str(reports.resolve())
+        plugin.config.as_of = as_of
+        config.plugins.on_startup(command="build", dirty=False)
+        build_site(config)
+        config.plugins.on_shutdown()
+    except Abort as error:
+        raise UserError(f"the portal was not built: {error}") from error
+    except MkDocsException as error:
+        raise UserError(f"the portal was not built: {error}", exit_code=getattr(error.__cause__, "exit_code", 2)) from error
+    return place
+
+
+def _config(place: Path) -> MkDocsConfig:
+    from mkdocs.config import load_config
+
+    own = Path("mkdocs.yml")
+    if own.is_file():
+        config = load_config(str(own), site_dir=str(place), strict=True)
+        if "glassalpha" in config.plugins:
+            return config
+    return load_config(str(shipped.mkdocs_config()), site_dir=str(place), strict=True)
+
+
+def _check_day(as_of: str | None) -> None:
+    from datetime import date
+
+    try:
+        sound = as_of is None or date.fromisoformat(as_of).isoformat() == as_of
+    except ValueError:
+        sound = False
+    if not sound:
+        raise UserError(f"--as-of must be a day as YYYY-MM-DD, not {as_of!r}")
+
+
+def _check_out(place: Path) -> None:
+    """A folder that holds something other than a portal is not emptied by mistake."""
+    if place.is_dir() and any(place.iterdir()) and not (place / "assets" / "glassalpha").is_dir():
+        raise UserError(f"{place} holds files that are not a portal's, and building would delete them: name another --out")

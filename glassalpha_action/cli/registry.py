@@ -1,0 +1,306 @@
+"""`glassalpha registry`: make, fill, list, show, export and verify the registry of audits."""
+
+from __future__ import annotations
+
+import json
+import re
+import sys
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import asdict
+from datetime import UTC, date, datetime
+from pathlib import Path
+from typing import Any, TypeVar
+
+import click
+
+from glassalpha_action import settings
+from glassalpha_action.cli.tables import csv_text, inert, table
+from glassalpha_action.documents import UserError
+from glassalpha_action.records import Audit, sealed
+from glassalpha_action.registry import Receipt, Registry, Row, connect
+
+DEFAULT = "model_registry.db"
+AUDIT_LIMIT = 20 << 20
+COLUMNS = ("model_id", "team", "last_audit", "failed_gates", "status")
+WIDTHS = (17, 0, 0, 0, 0)
+HISTORY = ("as_of", "status", "failed_gates", "policy", "audit_id")
+GATES = ("gate", "outcome", "value", "comparison", "threshold", "attribute", "severity")
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+
+def _database(command: F) -> F:
+    return click.option(
+        "--database", metavar="FILE|URL",
+        help=f"The registry: a file or sqlite:///file. Else the environment's GLASSALPHA_DATABASE, else {DEFAULT}.",
+    )(command)  # fmt: skip
+
+
+as_json = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+
+
+@click.group()
+def registry() -> None:
+    """Keep audits in an append-only registry and ask it questions."""
+
+
+@registry.command()
+@_database
+def init(database: str | None) -> None:
+    """Make a registry; one that is there stays as it is."""
+    url = _url(database)
+    with _open(url, create=True) as opened:
+        head = opened.head()
+        if head.seq:
+            click.echo(f"{opened.name} is already a registry, {_count(head.seq, 'record')}")
+        else:
+            click.echo(f"{opened.name} is an empty registry: `glassalpha registry submit AUDIT.json` adds to it")
+
+
+@registry.command()
+@click.argument("audits", nargs=-1, required=True, metavar="AUDIT.json...")
+@_database
+@click.option("--stage", type=click.Choice(["main", "proposed"]), default="main", show_default=True,
+              help="proposed: an audit of a pull request, which does not change a model's standing.")  # fmt: skip
+@click.option("--metadata", multiple=True, metavar="NAME=VALUE", help="Said with the audit, such as team=credit-risk.")
+@click.option("--author", help="Who made the change that was audited.")
+@as_json
+def submit(
+    *,
+    audits: Sequence[str],
+    database: str | None,
+    stage: Any,
+    metadata: Sequence[str],
+    author: str | None,
+    as_json: bool,
+) -> None:
+    """Add audits to the registry; an audit that is there already is not added again."""
+    read = [_read_audit(path) for path in audits]
+    said = dict(_pair(text) for text in metadata)
+    moment = _now().strftime("%Y-%m-%dT%H:%M:%SZ")
+    receipts = []
+    with _open(_url(database)) as opened:
+        for audit in read:
+            receipt = opened.submit(audit, stage=stage, recorded_at=moment, metadata=said, author=author)
+            receipts.append(_receipt(audit, receipt))
+            if not as_json:
+                click.echo(table([tuple(receipts[-1].values())]).rstrip())
+        anchor = opened.head().anchor
+    if as_json:
+        _echo_json({"submitted": receipts, "anchor": anchor})
+    else:
+        click.echo(f"anchor {anchor}")
+
+
+@registry.command(name="list")
+@_database
+@click.option("--failed-gates", is_flag=True, help="Only models whose latest audit has failed gates.")
+@click.option("--team", help="Only this team's models.")
+@click.option("--status", help="Only models at this status: PASSED, REVIEW, BLOCKED or NO_POLICY.")
+@click.option("--use-case", help="Only models of this use case.")
+@click.option("--last-n-days", type=click.IntRange(min=0), help="Only models audited since so many days ago.")
+@as_json
+def list_models(
+    *,
+    database: str | None,
+    failed_gates: bool,
+    team: str | None,
+    status: str | None,
+    use_case: str | None,
+    last_n_days: int | None,
+    as_json: bool,
+) -> None:
+    """List the latest audit of every model."""
+    with _open(_url(database)) as opened:
+        found = opened.query_all(last_n_days, team=team, status=status, use_case=use_case)
+        empty = opened.head().seq == 0
+        name = opened.name
+    found = [row for row in found if row.failed_gates or not failed_gates]
+    if as_json:
+        _echo_json([_as_dict(row) for row in found])
+    elif found:
+        click.echo(listing(found), nl=False)
+    elif empty:
+        click.echo(f"{name} holds no audits yet: `glassalpha registry submit AUDIT.json` adds one")
+    else:
+        click.echo(f"no model in {name} matches; `glassalpha registry list` without options shows all of them")
+
+
+@registry.command()
+@click.argument("name", metavar="MODEL|AUDIT_ID")
+@_database
+@as_json
+def show(name: str, database: str | None, as_json: bool) -> None:
+    """Show a model's latest audit, its gates and its history, or one audit by its id.
+
+    An audit that was only proposed is shown where the model has none on main. --json prints the whole audit.
+    """
+    with _open(_url(database)) as opened:
+        rows = opened.history(name) or opened.history(name, stage="proposed")
+        if not rows and not re.fullmatch(r"[0-9a-f]{6,64}", name):
+            raise UserError(f"the registry holds no model {name!r}: `glassalpha registry list` shows them")
+        audit = opened.audit(rows[-1].audit_id if rows else name)
+    if as_json:
+        _echo_json(audit.model_dump(mode="json"))
+    else:
+        click.echo(_described(audit, rows), nl=False)
+
+
+@registry.command()
+@_database
+@click.option(
+    "--anchor", metavar="SEQ:LINK", help="Printed by an earlier submit or verify; proves that nothing is gone."
+)
+def verify(database: str | None, anchor: str | None) -> None:
+    """Recompute every digest, link and derived row; exit code 5 where one does not fit."""
+    with _open(_url(database)) as opened:
+        problems = opened.verify(anchor)
+        head = opened.head()
+        name = opened.name
+    if problems:
+        for problem in problems[1:]:
+            click.echo(inert(problem), err=True)
+        raise UserError(f"{name} is broken: {inert(problems[0])}", exit_code=5)
+    click.echo(f"{name} is whole: {_count(head.seq, 'record')}, anchor {head.anchor}")
+
+
+@registry.command()
+@_database
+@click.option("--format", "kind", type=click.Choice(["csv", "jsonl"]), default="csv", show_default=True,
+              help="csv: formulas and control characters made inert, for spreadsheets; jsonl: exact.")  # fmt: skip
+@click.option("--output", metavar="FILE", help="Where to write; the terminal where it is not given.")
+def export(database: str | None, kind: str, output: str | None) -> None:
+    """Write every audit, one line each, in the order of the chain."""
+    with _open(_url(database)) as opened:
+        rows = opened.query_all(latest=False) + opened.query_all(latest=False, stage="proposed")
+    cells = [_as_dict(row) for row in sorted(rows, key=lambda row: row.seq)]
+    names = [*Row.__dataclass_fields__, "shown"]
+    text = csv_text(names, cells) if kind == "csv" else "".join(json.dumps(row) + "\n" for row in cells)
+    if output is None:
+        sys.stdout.write(text)
+    else:
+        _write(Path(output), text, beside=_url(database))
+        click.echo(f"wrote {_count(len(cells), 'audit')} to {output}")
+
+
+def listing(rows: Iterable[Row], approved: frozenset[str] = frozenset()) -> str:
+    """The listing as text; `approved` holds the ids of audits with a live approval."""
+    cells = [(r.model_id, r.team or "-", r.as_of, str(r.failed_gates), r.shown(approved)) for r in rows]
+    return table([COLUMNS, *cells], WIDTHS)
+
+
+def _described(audit: Audit, rows: Sequence[Row]) -> str:
+    model, policy = audit.model, audit.policy
+    facts = {
+        "model": model.id, "name": model.name, "version": model.version, "use case": model.use_case,
+        "team": rows[-1].team if rows else model.team, "owner": model.owner, "lifecycle": model.lifecycle,
+        "status": audit.headline, "profile": "dev, NOT FOR APPROVAL" if audit.profile == "dev" else None,
+        "as of": audit.provenance.as_of, "policy": policy and f"{policy.name} {policy.version}",
+        "failed gates": str(audit.failed_gates), "audit id": audit.audit_id,
+    }  # fmt: skip
+    text = table([(name, value) for name, value in facts.items() if value])
+    if audit.verdicts:
+        text += "\n" + table([GATES, *(_gate_cells(audit))])
+    unmet = [(r.name, r.message) for r in audit.requirements if not r.met]
+    if unmet:
+        text += "\n" + table([("requirement not met", "what to do"), *unmet])
+    if len(rows) > 1:
+        history = [(r.as_of, r.headline, str(r.failed_gates), r.policy_version or "-", r.audit_id[:12]) for r in rows]
+        text += "\n" + table([HISTORY, *history])
+    return text
+
+
+def _gate_cells(audit: Audit) -> list[tuple[str, ...]]:
+    def shown(verdict: Any) -> tuple[str, ...]:
+        limits = verdict.threshold if isinstance(verdict.threshold, tuple) else (verdict.threshold,)
+        bounds = " to ".join(verdict.unit.show(limit, verdict.value) for limit in limits if limit is not None)
+        value = "not measured" if verdict.value is None else verdict.unit.show(verdict.value, limits[0])
+        return (verdict.gate, verdict.outcome.value, value, verdict.comparison.sign, bounds or "-",
+                verdict.attribute or "-", verdict.severity.value)  # fmt: skip
+
+    return [shown(verdict) for verdict in audit.verdicts]
+
+
+def _url(database: str | None) -> str:
+    return database or settings.database() or DEFAULT
+
+
+def _open(url: str, *, create: bool = False) -> Registry:
+    return connect(url, create=create, clock=_today)
+
+
+def _now() -> datetime:
+    return datetime.now(UTC)
+
+
+def _today() -> date:
+    return _now().date()
+
+
+def _read(name: str) -> bytes:
+    try:
+        with Path(name).open("rb") as file:
+            content = file.read(AUDIT_LIMIT + 1)
+    except OSError as error:
+        raise UserError(f"{inert(name)}: the audit cannot be read ({error.strerror})") from error
+    if len(content) > AUDIT_LIMIT:
+        raise UserError(f"{inert(name)}: larger than {AUDIT_LIMIT >> 20} MB, so not an audit")
+    return content
+
+
+def _read_audit(name: str) -> Audit:
+    from pydantic import ValidationError
+
+    content, name = _read(name), inert(name)
+    try:
+        audit = Audit.model_validate_json(content)
+        fits = sealed(audit).audit_id == audit.audit_id
+    except ValidationError as error:
+        first = error.errors(include_url=False)[0]
+        place = inert(".".join(map(str, first["loc"])) or "the file")[:200]
+        raise UserError(f"{name}: no audit that this version can read ({place}: {first['msg']})") from error
+    except ValueError as error:
+        raise UserError(f"{name}: no audit that this version can read ({error})") from error
+    if not fits:
+        raise UserError(
+            f"{name}: altered after it was made: its audit_id does not fit its content; run the audit again",
+            exit_code=5,
+        )
+    return audit
+
+
+def _pair(text: str) -> tuple[str, str]:
+    name, sign, value = text.partition("=")
+    if not (name and sign and value):
+        raise UserError(f"--metadata needs NAME=VALUE with both, not {text!r}")
+    return name, value
+
+
+def _receipt(audit: Audit, receipt: Receipt) -> dict[str, str]:
+    from glassalpha_action.registry.chain import show_anchor
+
+    return {
+        "anchor": show_anchor(receipt.seq, receipt.link), "model_id": audit.model.id, "status": audit.headline,
+        "result": "recorded" if receipt.new else "already there",
+    }  # fmt: skip
+
+
+def _write(path: Path, text: str, beside: str) -> None:
+    if path.resolve() == Path(beside.removeprefix("sqlite:///")).resolve():
+        raise UserError(f"{path} is the registry itself: write the export to another file")
+    try:
+        path.write_text(text, encoding="utf-8", newline="")
+    except OSError as error:
+        raise UserError(f"{path} cannot be written: {error.strerror}") from error
+
+
+def _as_dict(row: Row) -> dict[str, Any]:
+    return asdict(row) | {"metadata": dict(row.metadata), "shown": row.shown()}
+
+
+def _echo_json(value: object) -> None:
+    click.echo(json.dumps(value, indent=2))
+
+
+def _count(number: int, noun: str) -> str:
+    return f"{number:,} {noun}" if number == 1 else f"{number:,} {noun}s"

@@ -1,0 +1,242 @@
+"""One model's audit.yaml: what to audit, by which policy, and where to keep the record."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import BeforeValidator, Field, model_validator
+
+from glassalpha_action.documents import (
+    Document,
+    DocumentError,
+    Flag,
+    Number,
+    Problem,
+    Text,
+    Tree,
+    UserError,
+    Whole,
+    build,
+    merged,
+    parse,
+    read_bytes,
+)
+from glassalpha_action.records import ModelCard, sha256
+
+
+def _label(value: object) -> object:
+    """A label as text, the way it stands in a data file: 1, 1.0 and "1" are one label."""
+    if isinstance(value, bool):
+        return str(value)
+    if isinstance(value, float) and value.is_integer():
+        return str(int(value))
+    return str(value) if isinstance(value, int | float) else value
+
+
+def _named(value: object) -> object:
+    """A list of attribute names as a mapping of names to their settings."""
+    if not isinstance(value, list) or any(not isinstance(v, str) for v in value):
+        return value
+    if len(set(value)) < len(value):
+        raise ValueError("names an attribute twice")
+    return {v: {} for v in value}
+
+
+Label = Annotated[Text, BeforeValidator(_label)]
+Share = Annotated[Number, Field(ge=0, le=1)]
+
+
+class ModelBlock(Document):
+    """`model:` what the model is and how its scores become decisions."""
+
+    id: Text
+    name: Text | None = None
+    version: Text | None = None
+    use_case: Text | None = None
+    owner: Text | None = None
+    developer: Text | None = None
+    validator: Text | None = None
+    team: Text | None = None
+    tier: Text | None = None
+    lifecycle: Literal["dev", "candidate", "production", "retired"] = "candidate"
+    intended_use: Text | None = None
+    limitations: Text | None = None
+    path: Text | None = None
+    format: Text | None = None
+    threshold: Share | None = None
+    positive_label: Label | None = None
+    favorable_label: Label | None = None
+
+    def card(self) -> ModelCard:
+        """The part of the block that travels in the Audit."""
+        return ModelCard.model_validate({name: getattr(self, name) for name in ModelCard.model_fields})
+
+
+class ProtectedAttribute(Document):
+    """How one protected attribute is cut into levels; the reference is the largest level unless named."""
+
+    bins: tuple[Number, ...] | None = None
+    labels: tuple[Label, ...] | None = None
+    reference: Label | None = None
+
+    @model_validator(mode="after")
+    def _bins_fit_labels(self) -> ProtectedAttribute:
+        if self.labels and not self.bins:
+            raise ValueError("`labels` need `bins`, the edges they stand between")
+        if self.bins and list(self.bins) != sorted(set(self.bins)):
+            raise ValueError("`bins` must increase, each edge once")
+        if self.bins and (len(self.bins) < 2 or (self.labels and len(self.labels) != len(self.bins) - 1)):
+            raise ValueError("`bins` of k + 1 edges make k levels and take k `labels`")
+        return self
+
+
+class DataBlock(Document):
+    """`data:` the held-out rows, and the role of their columns."""
+
+    path: Text
+    target_column: Text
+    score_column: Text | None = None
+    prediction_column: Text | None = None
+    feature_columns: tuple[Text, ...] | None = None
+    exclude_columns: tuple[Text, ...] = ()
+    protected_attributes: Annotated[Mapping[str, ProtectedAttribute], BeforeValidator(_named)] = {}
+
+    @model_validator(mode="after")
+    def _one_way_to_features(self) -> DataBlock:
+        if self.feature_columns and self.exclude_columns:
+            raise ValueError("give `feature_columns` or `exclude_columns`, not both")
+        return self
+
+    @property
+    def has_predictions(self) -> bool:
+        """Whether the rows carry the model's output, so that no model runs."""
+        return bool(self.score_column or self.prediction_column)
+
+
+class AuditBlock(Document):
+    """`audit:` how thorough to be."""
+
+    profile: Literal["dev", "prod"] = "prod"
+    sample_rows: Annotated[Whole, Field(ge=1)] | None = None
+    confidence: Annotated[Number, Field(ge=0.5, lt=1)] | None = None
+
+    @model_validator(mode="after")
+    def _sampling_is_for_dev(self) -> AuditBlock:
+        if self.sample_rows and self.profile != "dev":
+            raise ValueError("`sample_rows` needs `profile: dev`; a full audit reads every row")
+        return self
+
+
+class ReproducibilityBlock(Document):
+    """`reproducibility:` the seed and whether every rule of strict mode holds."""
+
+    random_seed: Annotated[Whole, Field(ge=0, lt=2**32)] | None = None
+    strict: Flag = False
+
+
+class PolicyBlock(Document):
+    """`policy:` the file to be judged by."""
+
+    path: Text
+
+
+class RegistryBlock(Document):
+    """`registry:` where audits of this model are kept."""
+
+    enabled: Flag = True
+    database: Text | None = None
+    auto_submit: Flag = False
+    metadata: Mapping[str, Text] = {}
+
+
+class AuditConfig(Document):
+    """A whole audit.yaml."""
+
+    extends: Text | None = None
+    template: Text | None = None
+    model: ModelBlock
+    data: DataBlock
+    audit: AuditBlock = AuditBlock()
+    reproducibility: ReproducibilityBlock = ReproducibilityBlock()
+    policy: PolicyBlock | None = None
+    registry: RegistryBlock = RegistryBlock()
+
+
+@dataclass(frozen=True, slots=True)
+class Config:
+    """An audit.yaml as read: its document, where each value stands, and the digest of its bytes and those it extends."""
+
+    path: Path
+    document: AuditConfig
+    tree: Tree
+    sha256: str
+
+    def resolve(self, *keys: str) -> Path:
+        """The path written at `keys`, relative to the file that holds it."""
+        value: Any = self.document
+        for key in keys:
+            value = getattr(value, key)
+        place = self.tree.place(keys)
+        return (Path(place.file).parent if place else self.path.parent) / str(value)
+
+    def where(self, *keys: str) -> str:
+        """`file:line` of the value at `keys`."""
+        place = self.tree.place(keys)
+        return f"{place.file}:{place.line}" if place else self.path.as_posix()
+
+    def error(self, message: str, *keys: str, exit_code: int = 2) -> UserError:
+        """An error that points at the value at `keys`."""
+        return UserError(f"{self.where(*keys)}: {message}", exit_code=exit_code)
+
+
+def load(path: Path) -> Config:
+    """Read the audit.yaml at `path` and what it extends.
+
+    Raises UserError, with every mistake and its line.
+    """
+    tree, digests = _tree(path, ())
+    document = build(tree, AuditConfig)
+    _check(document, tree)
+    return Config(path, document, tree, sha256("".join(digests).encode()) if len(digests) > 1 else digests[0])
+
+
+def _tree(path: Path, seen: tuple[Path, ...]) -> tuple[Tree, list[str]]:
+    if path.resolve() in seen:
+        raise UserError(f"{path.as_posix()}: extends itself; break the circle.")
+    content = read_bytes(path, path.as_posix())
+    tree = parse(content, path.as_posix())
+    base = tree.data.get("extends")
+    if not isinstance(base, str):
+        return tree, [sha256(content)]
+    below = path.parent / base
+    if not below.is_file():
+        raise UserError(f"{path.as_posix()}:{tree.line('extends')}: extends {base}, but there is no such file.")
+    under, digests = _tree(below, (*seen, path.resolve()))
+    return merged(under, tree), [sha256(content), *digests]
+
+
+def _check(document: AuditConfig, tree: Tree) -> None:
+    """What needs more than one block to be seen."""
+    model, data = document.model, document.data
+    said: list[tuple[tuple[str, ...], str]] = []
+    if not model.path and not data.has_predictions:
+        said.append(
+            (("model",), "nothing gives predictions: set `model.path`, or `data.score_column` for rows that hold them.")
+        )
+    if model.path and data.has_predictions:
+        said.append(
+            (("model", "path"), "both a model and a predictions column are given; keep the one this audit is to judge.")
+        )
+    roles = {"target_column": data.target_column, "score_column": data.score_column,
+             "prediction_column": data.prediction_column}
+    for name in {*(data.feature_columns or ())} & {v for v in roles.values() if v}:
+        said.append((("data", "feature_columns"), f"`{name}` is a feature and the target or a prediction; remove it here."))
+    if said:
+        problems = []
+        for keys, message in said:
+            place = tree.place(keys)
+            problems.append(Problem(place.file if place else "audit.yaml", place.line if place else None, message))
+        raise DocumentError(problems)

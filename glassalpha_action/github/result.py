@@ -1,0 +1,108 @@
+"""What one run of the action came to, as data that the summary, the outputs and the annotations are made from."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from glassalpha_action.documents import DocumentError, Problem, UserError
+from glassalpha_action.records import Audit, Severity, Status, Verdict
+
+STATUS_RANK = (Status.PASSED, Status.REVIEW, Status.NO_POLICY, Status.BLOCKED)
+PLACE = re.compile(r"([^:\n]+):(\d+): (.+)", re.DOTALL)
+
+
+@dataclass(frozen=True)
+class Result:
+    """One audit file: its Audit and reports, or what was wrong. Paths are relative to the workspace."""
+
+    config: str
+    audit: Audit | None = None
+    reports: tuple[str, ...] = ()
+    problems: tuple[Problem, ...] = ()
+    exit_code: int = 0
+
+
+@dataclass(frozen=True)
+class Run:
+    """The whole run. `problems` belong to no audit file; `notes` are for the reader. Paths are relative to the workspace.
+
+    `recorded` counts the audits that are in the registry, and `registry_head` is its anchor afterwards.
+    """
+
+    results: tuple[Result, ...] = ()
+    problems: tuple[Problem, ...] = ()
+    problem_code: int = 0
+    notes: tuple[str, ...] = ()
+    report_path: str | None = None
+    recorded: int = 0
+    registry_head: str | None = None
+    site_path: str | None = None
+
+    @property
+    def exit_code(self) -> int:
+        """The highest code of all."""
+        return max([self.problem_code, *(result.exit_code for result in self.results)])
+
+    @property
+    def audits(self) -> list[Audit]:
+        """The audits that could be made."""
+        return [result.audit for result in self.results if result.audit]
+
+    @property
+    def status(self) -> str:
+        """The worst status of all audits; ERROR where anything could not be audited, and empty where nothing was to be."""
+        if self.problems or any(result.problems for result in self.results):
+            return "ERROR"
+        return max((audit.status for audit in self.audits), key=STATUS_RANK.index, default="")
+
+
+def problems(error: UserError, folder: str = "") -> tuple[Problem, ...]:
+    """The mistakes that `error` tells of, each with its place; `folder` leads from the workspace to their files."""
+    found = error.problems if isinstance(error, DocumentError) else [_problem(str(error))]
+    return tuple(Problem(_under(folder, p.file), p.line, p.message) for p in found)
+
+
+def _problem(text: str) -> Problem:
+    place = PLACE.fullmatch(text)
+    return Problem(place[1], int(place[2]), place[3]) if place else Problem("", None, text)
+
+
+def _under(folder: str, file: str) -> str:
+    return f"{folder}/{file}" if file and folder not in {"", "."} and not file.startswith("/") else file
+
+
+def failed(audits: list[Audit]) -> Iterator[tuple[Audit, Verdict]]:
+    """Every failed gate with its audit."""
+    return ((audit, verdict) for audit in audits for verdict in audit.verdicts if verdict.failed)
+
+
+def outputs(run: Run) -> dict[str, str]:
+    """The action's outputs, all as text; an output with nothing to say is empty."""
+    gates = [verdict for _, verdict in failed(run.audits)]
+    unmet = [(audit, requirement) for audit in run.audits for requirement in audit.requirements if not requirement.met]
+    policies = dict.fromkeys(audit.policy.sha256 for audit in run.audits if audit.policy)
+    return {
+        "status": str(run.status),
+        "exit-code": str(run.exit_code),
+        "models-audited": str(len(run.audits)),
+        "gates-failed": str(sum(gate.severity is Severity.error for gate in gates) + len(unmet)),
+        "gates-warned": str(sum(gate.severity is Severity.warning for gate in gates)),
+        "failed-gates": json.dumps(
+            [_gate(audit, verdict) for audit, verdict in failed(run.audits)]
+            + [{"model": audit.model.id, "requirement": r.name, "message": r.message} for audit, r in unmet]
+        ),
+        "audit-ids": json.dumps([audit.audit_id for audit in run.audits]),
+        "policy-sha256": "\n".join(policies),
+        "report-path": run.report_path or "",
+        "recorded": str(run.recorded),
+        "registry-head": run.registry_head or "",
+        "site-path": run.site_path or "",
+    }
+
+
+def _gate(audit: Audit, verdict: Verdict) -> dict[str, object]:
+    shown = {"gate", "metric", "severity", "outcome", "value", "threshold", "comparison", "attribute", "groups", "message"}
+    return {"model": audit.model.id} | verdict.model_dump(mode="json", include=shown)

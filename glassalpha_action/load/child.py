@@ -1,0 +1,175 @@
+"""Runs in a fresh interpreter: shuts itself in, says which layers hold, then opens the model and answers in frames.
+
+Frames on either pipe: one kind byte, a length of eight bytes (little-endian), the payload. In: C (settings, JSON), M
+(the model file's bytes), X (the features, a pickled DataFrame of the parent's own). Out: L (layers in force, JSON),
+V (versions, JSON), then after the model was opened W (the version it was saved with, if another) and S (float64 scores)
+or E (kind, newline, detail). Nothing heavy is imported before it is shut in.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import json
+import os
+import re
+import struct
+import sys
+import warnings
+from collections.abc import Callable, Iterator
+from typing import Any
+
+from glassalpha_action.load.isolation import shut_in
+
+FRAME = struct.Struct("<cQ")
+DETAIL_CAP = 1200  # characters; the parent cuts further
+
+
+class Refusal(Exception):
+    """Why there are no scores: `kind` is a key of the parent's table of sentences, `detail` a few words beside it."""
+
+    def __init__(self, kind: str, detail: str) -> None:
+        super().__init__(kind, detail)
+        self.kind, self.detail = kind, detail
+
+
+def _load_joblib(data: bytes) -> Any:
+    import joblib
+
+    return joblib.load(io.BytesIO(data))
+
+
+# format -> (what it imports, whose versions are recorded; how the file's bytes become a model with predict_proba)
+LOADERS: dict[str, tuple[tuple[str, ...], Callable[[bytes], Any]]] = {
+    "joblib": (("numpy", "pandas", "joblib", "sklearn"), _load_joblib),
+}
+
+
+def _short(error: BaseException) -> str:
+    return f"{type(error).__name__}: {str(error)[:DETAIL_CAP]}"
+
+
+@contextlib.contextmanager
+def _refusing(kind: str) -> Iterator[None]:
+    """Whatever the model's own code raises becomes a refusal: this is the outermost edge of a process made for it."""
+    try:
+        yield
+    except Refusal:
+        raise
+    except MemoryError as error:
+        raise Refusal("memory", "") from error
+    except ImportError as error:
+        raise Refusal("module", str(error)) from error
+    except AttributeError as error:
+        missing = "Can't get attribute" in str(error) or "has no attribute" in str(error)
+        raise Refusal("module" if kind == "load" and missing else kind, _short(error)) from error
+    except Exception as error:
+        raise Refusal(kind, _short(error)) from error
+
+
+def _open(loader: str, data: bytes) -> Any:
+    """The model; a version of scikit-learn it was saved with that is not ours is sent on, also where it does not open."""
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        try:
+            with _refusing("load"):
+                return LOADERS[loader][1](data)
+        finally:
+            versions = [getattr(each.message, "original_sklearn_version", None) for each in caught]
+            if saved_with := next(filter(None, versions), None):
+                send("W", str(saved_with)[:DETAIL_CAP].encode(errors="replace"))
+
+
+def _forms(label: object) -> set[str]:
+    """The texts that mean this label: 1, "1" and 1.0 are the same, True is also 1."""
+    text = str(label).strip()
+    if text in ("True", "False"):
+        return {text, text.lower(), str(int(text == "True"))}
+    return {str(int(float(text)))} if re.fullmatch(r"[+-]?\d{1,15}(\.0*)?", text) else {text}
+
+
+def find_column(classes: list[Any], positive_label: str) -> int:
+    """The column of predict_proba that speaks of `positive_label`; Refusal "label" where none or several do."""
+    wanted = _forms(positive_label)
+    same = [i for i, label in enumerate(classes) if str(label) == positive_label]
+    same = same or [i for i, label in enumerate(classes) if wanted & _forms(label)]
+    if len(same) != 1:
+        raise Refusal("label", ", ".join(map(repr, classes[:20])))
+    return same[0]
+
+
+def _probabilities(model: Any, features: Any, positive_label: str) -> bytes:
+    import numpy
+
+    if not hasattr(model, "predict_proba"):
+        raise Refusal("no_probability", type(model).__name__)
+    classes = numpy.asarray(getattr(model, "classes_", ()))
+    if classes.ndim != 1:
+        raise Refusal("outputs", f"classes_ has {classes.ndim} dimensions")
+    column = find_column(classes.tolist(), positive_label)
+    answer = numpy.asarray(model.predict_proba(features), dtype="float64")
+    if answer.shape != (len(features), len(classes)):
+        raise Refusal("outputs", f"predict_proba gave shape {answer.shape} for {len(features)} rows")
+    return numpy.ascontiguousarray(answer[:, column], dtype="<f8").tobytes()
+
+
+def score(settings: dict[str, Any], model_bytes: bytes, features_bytes: bytes) -> None:
+    """Import what the format needs, send the versions, then open the model and send its scores."""
+    import pickle
+
+    modules = LOADERS[settings["format"]][0]
+    with _refusing("import"):
+        loaded = [__import__(name) for name in modules]
+        features = pickle.loads(features_bytes)
+    versions = {m.__name__: str(m.__version__) for m in loaded} | {"python": sys.version.split()[0]}
+    send("V", json.dumps(versions).encode())
+    model = _open(settings["format"], model_bytes)
+    with _refusing("predict"):
+        scores = _probabilities(model, features, settings["positive_label"])
+    send("S", scores)
+
+
+answer_fd = -1
+
+
+def send(kind: str, payload: bytes) -> None:
+    """Write one frame to the parent."""
+    message = memoryview(FRAME.pack(kind.encode(), len(payload)) + payload)
+    while message:
+        message = message[os.write(answer_fd, message) :]
+
+
+def _receive() -> bytes:
+    _, length = FRAME.unpack(_take(FRAME.size))
+    return bytes(_take(length))
+
+
+def _take(length: int) -> bytearray:
+    taken = bytearray()
+    while len(taken) < length:
+        part = os.read(0, min(length - len(taken), 1 << 20))
+        if not part:
+            os._exit(1)
+        taken += part
+    return taken
+
+
+def main() -> None:
+    """Serve one model and leave without running anything it may have registered for the exit."""
+    global answer_fd
+    answer_fd = os.dup(1)
+    os.dup2(2, 1)
+    settings = json.loads(_receive())
+    nothing = os.open(os.devnull, os.O_RDONLY)
+    send("L", json.dumps(shut_in(settings)).encode())
+    model_bytes, features_bytes = _receive(), _receive()
+    os.dup2(nothing, 0)
+    try:
+        score(settings, model_bytes, features_bytes)
+    except Refusal as refusal:
+        send("E", f"{refusal.kind}\n{refusal.detail}"[:DETAIL_CAP].encode(errors="replace"))
+    os._exit(0)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,187 @@
+"""Scores a model file: the formats there are, what may run, and a sentence for everything that can go wrong."""
+
+from __future__ import annotations
+
+import pickle
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from glassalpha_action.documents import UserError
+from glassalpha_action.load import sandbox
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+SHOWN_CAP = 300
+LFS_POINTER = b"version https://git-lfs.github.com/spec/"
+PREDICTIONS = "give the predictions in a column of the data (data.score_column)"
+
+
+class Trust(StrEnum):
+    """How far a model file that can run code is trusted."""
+
+    sandbox = "sandbox"
+    safe = "safe"
+    trusted = "trusted"
+
+
+@dataclass(frozen=True, slots=True)
+class Format:
+    """A model file format: its extensions, the loader of child.py that opens it, whether opening it runs code."""
+
+    name: str
+    extensions: tuple[str, ...]
+    loader: str
+    runs_code: bool
+
+
+FORMATS = (
+    Format("joblib", (".joblib",), "joblib", runs_code=True),
+    Format("pickle", (".pkl", ".pickle"), "joblib", runs_code=True),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Scores:
+    """Probabilities of the positive label, float64 (n,), finite and within [0, 1], and under what they were made."""
+
+    values: np.ndarray
+    isolation: tuple[str, ...]
+    versions: Mapping[str, str]
+    format: str
+    warnings: tuple[str, ...] = ()
+
+
+# Failure kind -> what happened and what to do; {file} and {detail} are already made harmless.
+SENTENCES = {
+    "network": "{file} is a pickle, which can run any code, and this system can deny it no network (neither a network "
+    "namespace nor seccomp): give a model in a safe format, {predictions}, or pass --model-trust trusted if you made "
+    "the file yourself",
+    "safe": "{file} is a {format} file, which can run any code when it is opened, and --model-trust safe refuses it: "
+    "give a model in a safe format, or {predictions}",
+    "start": "the isolated process for {file} did not start ({detail}): run glassalpha doctor",
+    "import": "{file} needs packages that its isolated process cannot import ({detail}): install them beside "
+    "glassalpha-action",
+    "load": "{file} cannot be opened as a {format} file ({detail}): it is damaged, cut short or of another kind; save "
+    "the model again with joblib.dump",
+    "module": "{file} needs code that is not installed here ({detail}): install the package that defines it, or save "
+    "the model with classes of installed packages only",
+    "memory": "{file} needed more than {memory} of memory: save a smaller model or score fewer rows "
+    "(audit.sample_rows)",
+    "timeout": "{file} gave no scores within {timeout:g} seconds and was stopped: score fewer rows "
+    "(audit.sample_rows) or {predictions}",
+    "no_probability": "{file} holds a {detail} without predict_proba, so it gives no probabilities: calibrate it "
+    "(scikit-learn's CalibratedClassifierCV) or {predictions}",
+    "label": "{file} does not know the positive label {label!r}, its classes are {detail}: set model.positive_label "
+    "to one of them",
+    "outputs": "{file} does not give one probability per row and class ({detail}): give a model of one outcome, or "
+    "{predictions}",
+    "predict": "{file} failed on the features ({detail}): give it the columns it was trained on (data.feature_columns)",
+    "answer": "{file} did not answer with one probability per row ({detail}): its scores are refused; correct the "
+    "model or {predictions}",
+    "ended": "{file} ended its process without giving scores ({detail}): correct the model or {predictions}",
+}
+
+
+def score(
+    path: Path,
+    features: pd.DataFrame,
+    *,
+    positive_label: str,
+    format: str | None = None,
+    trust: Trust = Trust.sandbox,
+    timeout: float = 120.0,
+    memory: int = 4 << 30,
+) -> Scores:
+    """Probability of `positive_label` for every row of `features`, by the model in the file `path`.
+
+    The file is opened in a child process only. `timeout` is wall-clock seconds, imports included; `memory` is bytes of
+    address space. Raises UserError: exit code 2 for a missing file or unknown format, 3 where there are no scores.
+    """
+    kind = find_format(path, format)
+    data = _read(path)
+    if kind.runs_code and trust is Trust.safe:
+        raise _error(sandbox.Failure("safe"), path, kind, positive_label, timeout, memory)
+    sandboxed = trust is not Trust.trusted
+    job = sandbox.Job(
+        model=data,
+        features=pickle.dumps(features, protocol=pickle.HIGHEST_PROTOCOL),
+        rows=len(features),
+        format=kind.loader,
+        positive_label=positive_label,
+        sandboxed=sandboxed,
+        timeout=timeout,
+        memory=memory,
+    )
+    try:
+        answer = sandbox.run(job)
+    except sandbox.Failure as failure:
+        raise _error(failure, path, kind, positive_label, timeout, memory) from failure
+    layers = answer.layers if sandboxed else ("none: trusted",)
+    versions = {{"sklearn": "scikit-learn"}.get(name, name): version for name, version in answer.versions.items()}
+    return Scores(answer.values, layers, versions, kind.name, _warnings(path, answer, versions))
+
+
+def find_format(path: Path, name: str | None = None) -> Format:
+    """The format called `name`, else the one of the file's extension; UserError lists those there are."""
+    for each in FORMATS:
+        if name == each.name or (name is None and path.name.lower().endswith(each.extensions)):
+            return each
+    known = ", ".join(f"{each.name} ({' '.join(each.extensions)})" for each in FORMATS)
+    if name is not None:
+        raise UserError(f"model.format {show(name)!r} is not a known model format: use one of {known}")
+    raise UserError(f"model file {show(str(path))} has no known extension: use one of {known}, or set model.format")
+
+
+def show(text: str) -> str:
+    """`text` made harmless on one line: printable characters only (so no control or direction marks), at most 300."""
+    line = "".join(c if c.isprintable() else " " for c in text)
+    line = " ".join(line.split())
+    return line if len(line) <= SHOWN_CAP else line[: SHOWN_CAP - 1] + "…"
+
+
+def _read(path: Path) -> bytes:
+    name = show(str(path))
+    try:
+        data = path.read_bytes()
+    except FileNotFoundError as error:
+        raise UserError(f"model file {name} does not exist: check model.path; the tool never trains one") from error
+    except OSError as error:
+        raise UserError(f"model file {name} cannot be read ({error.strerror}): check model.path") from error
+    if not data:
+        raise UserError(f"model file {name} is empty: save the model again; the tool never trains one")
+    if data.startswith(LFS_POINTER):
+        raise UserError(f"model file {name} is a Git LFS pointer, not the model: fetch it with `git lfs pull`")
+    return data
+
+
+def _error(
+    failure: sandbox.Failure, path: Path, kind: Format, positive_label: str, timeout: float, memory: int
+) -> UserError:
+    sentence = SENTENCES.get(failure.kind, SENTENCES["ended"])
+    text = sentence.format(
+        file=f"model file {show(str(path))}",
+        detail=show(failure.detail) or "no reason given",
+        format=kind.name,
+        label=show(positive_label),
+        timeout=timeout,
+        memory=f"{memory / (1 << 30):.3g} GiB",
+        predictions=PREDICTIONS,
+    )
+    return UserError(text, exit_code=3)
+
+
+def _warnings(path: Path, answer: sandbox.Answer, versions: Mapping[str, str]) -> tuple[str, ...]:
+    if not answer.saved_with:
+        return ()
+    here = versions.get("scikit-learn", "another version")
+    saved = show(answer.saved_with)
+    return (
+        f"model file {show(str(path))} was saved with scikit-learn {saved} and read with {here}: its scores may "
+        f"differ; install scikit-learn {saved} or save the model again",
+    )

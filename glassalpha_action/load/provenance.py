@@ -1,0 +1,65 @@
+"""Says what went into an audit: digests, the git commit, the versions that mattered."""
+
+from __future__ import annotations
+
+import hashlib
+import subprocess
+from dataclasses import dataclass
+from importlib.metadata import version
+from pathlib import Path
+
+import numpy as np
+
+from glassalpha_action.evidence import Flags, Floats
+
+CHUNK = 1 << 20
+
+
+@dataclass(frozen=True, slots=True)
+class Commit:
+    """The commit checked out where the inputs lie; `clean` is False where a tracked file is modified."""
+
+    sha: str
+    clean: bool
+
+
+def file_sha256(path: Path) -> str:
+    """Hex SHA-256 of the file at `path`."""
+    with path.open("rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()
+
+
+def predictions_sha256(scores: Floats | None, decisions: Flags) -> str:
+    """Hex SHA-256 of the scores (as little-endian doubles) and decisions, in row order."""
+    digest = hashlib.sha256(b"scores\n" + (b"" if scores is None else scores.astype("<f8").tobytes()))
+    digest.update(b"\ndecisions\n" + np.packbits(decisions).tobytes() + str(decisions.size).encode())
+    return digest.hexdigest()
+
+
+def commit_at(folder: Path) -> Commit | None:
+    """The commit checked out at `folder`; None outside git, or where git is not installed."""
+    sha = _git(folder, "rev-parse", "--verify", "HEAD")
+    if not sha:
+        return None
+    changed = _git(folder, "status", "--porcelain", "--untracked-files=no")
+    return Commit(sha.strip(), changed == "")
+
+
+def _git(folder: Path, *arguments: str) -> str | None:
+    # The checkout of a container action belongs to another user; git reads it all the same when told that it may.
+    command = ["git", "-c", "safe.directory=*", "-c", "core.fsmonitor=false", "-C", str(folder), *arguments]
+    try:
+        done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=60)
+    except (OSError, subprocess.TimeoutExpired):
+        return None
+    return done.stdout if done.returncode == 0 else None
+
+
+def tool_version() -> str:
+    """The version of this distribution."""
+    return version("glassalpha-action")
+
+
+def versions(*names: str) -> dict[str, str]:
+    """The installed version of each distribution."""
+    return {name: version(name) for name in names}

@@ -1,0 +1,271 @@
+"""Runs a model in a child process that is shut in, and takes back nothing but checked numbers."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import math
+import os
+import selectors
+import signal
+import site
+import subprocess
+import sys
+import sysconfig
+import tempfile
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from glassalpha_action.load.child import FRAME
+
+ROUNDING = 1e-9  # how far outside [0, 1] float rounding may put a probability
+TEXT_CAP = 16 << 10  # bytes of all frames but the scores
+NOISE_CAP = 8 << 10  # bytes kept of what the child prints
+CHILD_KINDS = frozenset("import load module memory no_probability label outputs predict".split())
+START = """
+import sys
+sys.path.append(sys.argv[1])
+from glassalpha_action.load.child import main
+sys.path.pop()
+main()
+"""
+ONE_THREAD = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMEXPR_NUM_THREADS", "LOKY_MAX_CPU_COUNT")
+
+
+class Failure(Exception):
+    """There are no scores: `kind` says why (model.py has the sentences), `detail` is text that nobody vouches for."""
+
+    def __init__(self, kind: str, detail: str = "") -> None:
+        super().__init__(kind, detail)
+        self.kind, self.detail = kind, detail
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """Scores (n,) within [0, 1], versions in the child, the scikit-learn it was saved with if another, layers."""
+
+    values: np.ndarray
+    versions: Mapping[str, str]
+    saved_with: str = ""
+    layers: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """One model to run: its bytes, the pickled features, how many scores to expect, and the bounds."""
+
+    model: bytes
+    features: bytes
+    rows: int
+    format: str
+    positive_label: str
+    sandboxed: bool
+    timeout: float
+    memory: int
+
+
+def run(job: Job) -> Answer:
+    """The scores of `job`; raises Failure. The child and what it started are gone when this returns."""
+    deadline = time.monotonic() + job.timeout
+    with tempfile.TemporaryDirectory(prefix="glassalpha-") as empty, _child(empty) as process:
+        conversation = _Conversation(process, deadline, 8 * job.rows + TEXT_CAP)
+        conversation.exchange(_parts("C", json.dumps(_settings(job)).encode()), first_frame_only=True)
+        layers = _layers(conversation)
+        if job.sandboxed and not {"network namespace", "seccomp filter"} & set(layers):
+            raise Failure("network")
+        conversation.exchange([*_parts("M", job.model), *_parts("X", job.features)])
+        answer = bytes(conversation.answer)
+    ended = "" if process.returncode in (0, -signal.SIGKILL) else f"exit status {process.returncode}"
+    try:
+        values, versions, saved_with = read_answer(answer, job.rows)
+    except Failure as failure:
+        if failure.kind == "ended":
+            raise Failure("ended", last_line(conversation.noise) or ended) from failure
+        raise
+    return Answer(values, versions, saved_with, ("cleared environment", *layers))
+
+
+def _parts(kind: str, payload: bytes) -> list[bytes]:
+    return [FRAME.pack(kind.encode(), len(payload)), payload]
+
+
+def read_answer(data: bytes, rows: int) -> tuple[np.ndarray, Mapping[str, str], str]:
+    """Scores, versions and saved-with version out of all the child sent after its layers; raises Failure.
+
+    The versions were sent before the model was opened; everything after them is taken as written by an adversary.
+    """
+    frames = _split(data)
+    kinds = "".join(kind for kind, _ in frames)
+    saved_with = frames[1][1].decode(errors="replace") if kinds.startswith("VW") else ""
+    if kinds in ("E", "VE", "VWE"):
+        raise _refusal(frames[-1][1].decode(errors="replace"), saved_with)
+    if kinds in ("", "V", "VW"):
+        raise Failure("ended")
+    if kinds not in ("VS", "VWS"):
+        raise Failure("answer", "frames out of order")
+    return check_scores(frames[-1][1], rows), json.loads(frames[0][1]), saved_with
+
+
+def _refusal(text: str, saved_with: str) -> Failure:
+    kind, _, detail = text.partition("\n")
+    if kind not in CHILD_KINDS:
+        return Failure("answer", "an unknown refusal")
+    return Failure(kind, f"saved with scikit-learn {saved_with}; {detail}" if saved_with else detail)
+
+
+def check_scores(payload: bytes, rows: int) -> np.ndarray:
+    """float64 (rows,), finite and within [0, 1]; raises Failure "answer"."""
+    if len(payload) != 8 * rows:
+        raise Failure("answer", f"{len(payload)} bytes where {rows} scores take {8 * rows}")
+    values = np.frombuffer(payload, dtype="<f8").astype(np.float64)
+    if not np.isfinite(values).all():
+        raise Failure("answer", f"{int((~np.isfinite(values)).sum())} of {rows} scores are NaN or infinite")
+    outside = (values < -ROUNDING) | (values > 1 + ROUNDING)
+    if outside.any():
+        first = f"{values[outside][0]:.6g}"
+        raise Failure("answer", f"{int(outside.sum())} of {rows} scores lie outside 0 to 1, such as {first}")
+    return np.clip(values, 0.0, 1.0)
+
+
+def _split(data: bytes) -> list[tuple[str, bytes]]:
+    frames = []
+    at = 0
+    while at < len(data):
+        if len(data) - at < FRAME.size:
+            raise Failure("answer", "a frame without its length")
+        kind, length = FRAME.unpack_from(data, at)
+        at += FRAME.size
+        if length > len(data) - at:
+            raise Failure("answer", "a frame shorter than its length")
+        frames.append((kind.decode("latin-1"), data[at : at + length]))
+        at += length
+    return frames
+
+
+def last_line(noise: bytes | bytearray) -> str:
+    """The last line the child printed that is not blank; control characters are still in it."""
+    lines = [line for line in bytes(noise).decode(errors="replace").splitlines() if line.strip()]
+    return lines[-1] if lines else ""
+
+
+def _layers(conversation: _Conversation) -> tuple[str, ...]:
+    if len(conversation.answer) < FRAME.size:
+        raise Failure("start", last_line(conversation.noise))
+    (_, layers), *_ = _split(bytes(conversation.answer))
+    conversation.answer.clear()
+    return tuple(json.loads(layers))
+
+
+def _settings(job: Job) -> dict[str, object]:
+    return {
+        "sandboxed": job.sandboxed,
+        "memory": job.memory,
+        "seconds": math.ceil(job.timeout) + 1,
+        "parent": os.getpid(),
+        "format": job.format,
+        "positive_label": job.positive_label,
+    }
+
+
+def _environment(home: str) -> dict[str, str]:
+    """Nothing of this process's own environment: no token, one thread, the same hashes every time."""
+    environment = {"HOME": home, "LANG": "C.UTF-8", "TZ": "UTC", "PYTHONHASHSEED": "0", "JOBLIB_MULTIPROCESSING": "0"}
+    environment |= dict.fromkeys(ONE_THREAD, "1")
+    if site.ENABLE_USER_SITE:
+        environment["PYTHONUSERBASE"] = site.getuserbase()
+    else:
+        environment["PYTHONNOUSERSITE"] = "1"
+    if sysconfig.get_config_var("Py_ENABLE_SHARED"):
+        environment["LD_LIBRARY_PATH"] = f"{sys.base_prefix}/lib"
+    return environment
+
+
+@contextlib.contextmanager
+def _child(empty: str) -> Iterator[subprocess.Popen[bytes]]:
+    package_root = str(Path(__file__).resolve().parents[2])
+    process = subprocess.Popen(
+        [sys.executable, "-P", "-B", "-c", START, package_root],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        bufsize=0,
+        cwd=empty,
+        env=_environment(empty),
+        start_new_session=True,
+    )
+    with process:
+        try:
+            yield process
+        finally:
+            # Before it is reaped, so that the number still means this group.
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(process.pid, signal.SIGKILL)
+
+
+class _Conversation:
+    """Writes and reads at once, within a deadline and caps, so that a child that stalls or floods holds nobody up."""
+
+    def __init__(self, process: subprocess.Popen[bytes], deadline: float, cap: int) -> None:
+        assert process.stdin and process.stdout and process.stderr
+        self.stdin, self.stdout, self.stderr = process.stdin, process.stdout, process.stderr
+        self.deadline, self.cap = deadline, cap
+        self.answer, self.noise = bytearray(), bytearray()
+        for pipe in (self.stdin, self.stdout, self.stderr):
+            os.set_blocking(pipe.fileno(), False)
+
+    def exchange(self, outgoing: Sequence[bytes], *, first_frame_only: bool = False) -> None:
+        """Send all of `outgoing`, keep what arrives, until the child's side ends (or one whole frame has come)."""
+        waiting = [memoryview(part) for part in outgoing if part]
+        with selectors.DefaultSelector() as selector:
+            selector.register(self.stdin, selectors.EVENT_WRITE)
+            selector.register(self.stdout, selectors.EVENT_READ)
+            selector.register(self.stderr, selectors.EVENT_READ)
+            while True:
+                ready = selector.select(max(0.0, self.deadline - time.monotonic()))
+                if time.monotonic() >= self.deadline:
+                    raise Failure("timeout")
+                for key, _ in ready:
+                    if key.fileobj is self.stdin and not self._write(waiting):
+                        selector.unregister(self.stdin)
+                    elif key.fileobj is self.stderr and not self._read_noise():
+                        selector.unregister(self.stderr)
+                    elif key.fileobj is self.stdout and not self._read_answer():
+                        self._read_noise()
+                        return
+                if first_frame_only and self._has_frame():
+                    return
+
+    def _write(self, waiting: list[memoryview]) -> bool:
+        if not waiting:
+            return False
+        try:
+            waiting[0] = waiting[0][os.write(self.stdin.fileno(), waiting[0][: 1 << 20]) :]
+        except BrokenPipeError:
+            return False
+        if not waiting[0]:
+            del waiting[0]
+        return bool(waiting)
+
+    def _read_answer(self) -> bool:
+        part = os.read(self.stdout.fileno(), 1 << 20)
+        self.answer += part
+        if len(self.answer) > self.cap:
+            raise Failure("answer", "more bytes than the scores take")
+        return bool(part)
+
+    def _read_noise(self) -> bool:
+        with contextlib.suppress(BlockingIOError):
+            part = os.read(self.stderr.fileno(), 1 << 16)
+            self.noise += part
+            del self.noise[:-NOISE_CAP]
+            return bool(part)
+        return True
+
+    def _has_frame(self) -> bool:
+        if len(self.answer) < FRAME.size:
+            return False
+        return len(self.answer) >= FRAME.size + int(FRAME.unpack_from(self.answer)[1])

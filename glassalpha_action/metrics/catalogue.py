@@ -1,0 +1,122 @@
+"""What a metric is made of: its function, whose parameters name the evidence it needs, and the words that go with it."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from fractions import Fraction
+from functools import cached_property
+from typing import Any
+
+from glassalpha_action.cube import Cube
+from glassalpha_action.evidence import Evidence
+from glassalpha_action.records import Advice, Better, Definition, Group, Measurement, Unit
+
+
+@dataclass(frozen=True, slots=True)
+class Estimate:
+    """What a metric's function returns: a number with what belongs to it, or the reason why there is none."""
+
+    value: Fraction | float | None
+    n: int
+    low: float | None = None
+    high: float | None = None
+    reason: str | None = None
+    between: tuple[str, ...] = ()
+    groups: tuple[Group, ...] = ()
+    of: str | None = None
+    detail: str | None = None
+    p_value: float | None = None
+
+
+def undefined(reason: str, n: int, groups: tuple[Group, ...] = (), of: str | None = None) -> Estimate:
+    """An estimate that could not be made, and why."""
+    return Estimate(None, n, reason=reason, groups=groups, of=of)
+
+
+@dataclass(frozen=True)
+class Metric:
+    """One metric: a pure function of the evidence its parameters name.
+
+    `whole` asks for the cube's total, `group` for the cube by one attribute (the metric is then measured once for
+    each), `cube` for all of it, `rows` for the rows themselves, `confidence` for the level of intervals. Keyword
+    parameters with a default are what a gate's `params` may set.
+    """
+
+    function: Callable[..., Estimate]
+    title: str
+    unit: Unit
+    better: Better
+    advice: Advice
+    aliases: tuple[str, ...]
+
+    @property
+    def id(self) -> str:
+        """The name policies call it by."""
+        return self.function.__name__
+
+    @property
+    def family(self) -> str:
+        """The family file it stands in."""
+        return self.function.__module__.rpartition(".")[2]
+
+    @cached_property
+    def _signature(self) -> inspect.Signature:
+        return inspect.signature(self.function)
+
+    @property
+    def needs(self) -> tuple[str, ...]:
+        """The evidence it asks for."""
+        return tuple(p.name for p in self._signature.parameters.values() if p.default is p.empty)
+
+    @property
+    def params(self) -> Mapping[str, float]:
+        """What a gate may set, with its default."""
+        return {p.name: p.default for p in self._signature.parameters.values() if p.default is not p.empty}
+
+    @property
+    def per_attribute(self) -> bool:
+        """Whether it is measured once for each protected attribute."""
+        return "group" in self.needs
+
+    @property
+    def definition(self) -> Definition:
+        """The metric as product text."""
+        return Definition(id=self.id, title=self.title, family=self.family, unit=self.unit, better=self.better,
+                          definition=inspect.getdoc(self.function) or "", advice=self.advice, aliases=self.aliases)
+
+    def measure(self, rows: Evidence | None, cube: Cube, confidence: float,
+                params: Mapping[str, float]) -> Iterable[Measurement]:
+        """Its measurements, one for each attribute where it compares groups."""
+        given: dict[str, Any] = {"rows": rows, "cube": cube, "confidence": confidence}
+        for attribute in [a.name for a in cube.axes] if self.per_attribute else [None]:
+            given["group" if attribute else "whole"] = cube.by(attribute) if attribute else cube.by()
+            if rows is None and "rows" in self.needs:
+                estimate = undefined("it needs rows, and only their counts were given", cube.rows)
+            else:
+                estimate = self.function(**{name: given[name] for name in self.needs}, **params)
+            yield self._recorded(estimate, attribute, confidence, params)
+
+    def _recorded(self, found: Estimate, attribute: str | None, confidence: float,
+                  params: Mapping[str, float]) -> Measurement:
+        return Measurement(
+            metric=self.id, title=self.title, unit=self.unit, better=self.better,
+            value=None if found.value is None else float(found.value),
+            exact=str(found.value) if isinstance(found.value, Fraction) else None,
+            reason=found.reason, low=found.low, high=found.high,
+            confidence=None if found.low is None else confidence, n=found.n, attribute=attribute,
+            between=found.between, groups=found.groups, of=found.of, params=dict(self.params) | dict(params),
+            detail=found.detail, p_value=found.p_value,
+        )
+
+
+def metric(title: str, *, unit: Unit, better: Better, issue: str, causes: Iterable[str], fixes: Iterable[str],
+           aliases: Iterable[str] = ()) -> Callable[[Callable[..., Estimate]], Metric]:
+    """Make a function a metric. Its docstring is the definition readers see; `issue`, `causes` and `fixes` the advice."""
+    advice = Advice(issue=issue, causes=tuple(causes), fixes=tuple(fixes))
+
+    def wrap(function: Callable[..., Estimate]) -> Metric:
+        return Metric(function, title, unit, better, advice, tuple(aliases))
+
+    return wrap

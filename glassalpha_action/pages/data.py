@@ -1,0 +1,75 @@
+"""What goes into pages and what comes out of them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import date
+
+from glassalpha_action.pages.slugs import slug
+from glassalpha_action.records import Audit
+
+
+@dataclass(frozen=True)
+class Past:
+    """One audit in a model's history; `gates` maps a gate's id to its value (None: not measured) and effective outcome."""
+
+    audit_id: str
+    as_of: str
+    status: str
+    enforced: bool
+    failed_gates: int
+    gates: Mapping[str, tuple[float | None, str]]
+
+
+@dataclass(frozen=True)
+class Model:
+    """One model: its latest audit, its history (oldest first, the latest audit last), its team, the reports made of it."""
+
+    audit: Audit
+    past: tuple[Past, ...]
+    team: str
+    reports: tuple[str, ...] = ()
+
+    @property
+    def id(self) -> str:
+        """The model's id as the registry holds it: a hostile string."""
+        return self.audit.model.id
+
+    @property
+    def folder(self) -> str:
+        """Where the model's pages lie, from the top of the site."""
+        return f"models/{slug(self.id)}"
+
+    @property
+    def policy_folder(self) -> str | None:
+        """Where the page of the model's policy lies, from the top of the site."""
+        policy = self.audit.policy
+        return policy and f"policies/{slug(policy.id)}/{slug(policy.version)}"
+
+
+@dataclass(frozen=True)
+class Portfolio:
+    """Everything a portal shows: the models by id, the day it speaks of, the registry's head digest, the tool's version."""
+
+    models: tuple[Model, ...]
+    as_of: str
+    head: str
+    version: str
+
+    def age(self, model: Model) -> int:
+        """Days from the model's latest audit to the portal's day."""
+        return (date.fromisoformat(self.as_of) - date.fromisoformat(model.audit.provenance.as_of)).days
+
+
+@dataclass(frozen=True)
+class Page:
+    """One page: `title` and `search` (what it is found by) are plain text, `body` is finished HTML.
+
+    `contents` are its sections as (anchor, words).
+    """
+
+    title: str
+    body: str
+    search: str
+    contents: tuple[tuple[str, str], ...] = ()

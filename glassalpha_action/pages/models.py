@@ -1,0 +1,164 @@
+"""A model's page: its status, its gates, fairness by group, curves, history, card and downloads."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from glassalpha_action.pages.data import Model, Page, Past, Portfolio
+from glassalpha_action.pages.portfolio import search_text
+from glassalpha_action.pages.render import render
+from glassalpha_action.pages.sparkline import Sparkline, sparkline
+from glassalpha_action.records import Audit, Comparison, Group, Measurement, Outcome, Unit, Verdict
+from glassalpha_action.report.words import required, short, shown, span
+
+SHOWN_AUDITS = 12
+CURVE_POINTS = 24
+GROUP_CURVES = 4
+WORST_FIRST = (Outcome.FAIL, Outcome.ERROR, Outcome.MISSING, Outcome.INCONCLUSIVE, Outcome.WAIVED, Outcome.PASS,
+               Outcome.NOT_APPLICABLE)
+CARD = (("name", "Name"), ("version", "Version"), ("use_case", "Use case"), ("team", "Team"), ("owner", "Owner"),
+        ("developer", "Developer"), ("validator", "Validator"), ("tier", "Tier"), ("lifecycle", "Lifecycle"),
+        ("intended_use", "Intended use"), ("limitations", "Limitations"))
+ABOVE = {Comparison.greater_than, Comparison.greater_than_or_equal}
+BELOW = {Comparison.less_than, Comparison.less_than_or_equal}
+
+
+@dataclass(frozen=True)
+class GateLine:
+    """One gate as a reader sees it: every number already written out in its metric's unit."""
+
+    verdict: Verdict
+    value: str
+    threshold: str
+    margin: str
+    interval: str
+    by_attribute: tuple[tuple[str, Outcome, str], ...]
+    trend: Sparkline | None
+
+
+@dataclass(frozen=True)
+class GroupLine:
+    """One level of an attribute: its rate in words and as a place on a scale from 0 to 100."""
+
+    group: Group
+    value: str
+    interval: str
+    at: float | None
+    reach: tuple[float, float] | None
+
+
+def model_page(model: Model, portfolio: Portfolio) -> Page:
+    """The page of one model; every statement on it comes from the Audit and from its history."""
+    audit = model.audit
+    gates = gate_lines(model)
+    fairness = fairness_tables(audit)
+    charts = charts_data(audit)
+    body = render(
+        "model.html", model=model, audit=audit, portfolio=portfolio, root="../../", age=portfolio.age(model), gates=gates,
+        failed=[line for line in gates if line.verdict.failed], unmet=[need for need in audit.requirements if not need.met],
+        fairness=fairness, charts=charts, other=other_measurements(audit), card=_card(audit), history=_history(model),
+        hidden_audits=max(0, len(model.past) - SHOWN_AUDITS),
+    )
+    sections = [("gates", "Gates", bool(gates)), ("fairness", "Fairness by group", bool(fairness)),
+                ("curves", "Calibration and ROC", bool(charts)), ("history", "History", True),
+                ("card", "Model card", True), ("provenance", "Data and provenance", True), ("downloads", "Downloads", True)]
+    contents = tuple((anchor, words) for anchor, words, there in sections if there)
+    return Page(short(model.id, 80), body, search_text(model), contents)
+
+
+def gate_lines(model: Model) -> list[GateLine]:
+    """The gates of the latest audit, the worst first, then in the policy's order."""
+    found = sorted(model.audit.verdicts, key=lambda verdict: WORST_FIRST.index(verdict.outcome))
+    return [_gate_line(verdict, model) for verdict in found]
+
+
+def _gate_line(verdict: Verdict, model: Model) -> GateLine:
+    limit = verdict.threshold if isinstance(verdict.threshold, float | int) else None
+    unit = verdict.unit
+    points = [past.gates[verdict.gate_id][0] for past in model.past if verdict.gate_id in past.gates]
+    judged = tuple((judged.attribute or "whole model", judged.outcome,
+                    judged.reason if judged.reason and judged.value is None else shown(unit, judged.value, verdict.threshold))
+                   for judged in verdict.judged)
+    return GateLine(verdict, shown(unit, verdict.value, verdict.threshold),
+                    required(unit, verdict.comparison, verdict.threshold), _margin(verdict), span(unit, verdict.low, verdict.high),
+                    judged if len(judged) > 1 else (), sparkline(points, limit))
+
+
+def _margin(verdict: Verdict) -> str:
+    """How far the value lies on the right side (+) or the wrong side (−) of its threshold."""
+    value, limit = verdict.value, verdict.threshold
+    if value is None or limit is None:
+        return ""
+    if isinstance(limit, tuple):
+        room = min(value - limit[0], limit[1] - value)
+    elif verdict.comparison in ABOVE:
+        room = value - limit
+    elif verdict.comparison in BELOW:
+        room = limit - value
+    else:
+        return ""
+    return f"{'−' if room < 0 else '+'}{verdict.unit.show(abs(room), beside=0.0)}"
+
+
+def fairness_tables(audit: Audit) -> list[tuple[Measurement, list[GroupLine]]]:
+    """Every measurement that speaks of groups, with one line a group."""
+    return [(found, [_group_line(group, found) for group in found.groups]) for found in audit.measurements if found.groups]
+
+
+def _group_line(group: Group, measurement: Measurement) -> GroupLine:
+    unit = measurement.unit if measurement.unit is Unit.rows else Unit.share
+    value = group.reason or "not estimable" if group.value is None else unit.show(group.value)
+    on_scale = unit is Unit.share and group.value is not None and 0 <= group.value <= 1
+    at = round(100 * group.value, 1) if on_scale and group.value is not None else None
+    known = at is not None and group.low is not None and group.high is not None
+    reach = (round(100 * group.low, 1), round(100 * group.high, 1)) if known else None
+    return GroupLine(group, value, span(unit, group.low, group.high), at, reach)
+
+
+def other_measurements(audit: Audit) -> list[tuple[Measurement, str, str]]:
+    """What was measured and has no gate: (measurement, value or reason, interval)."""
+    judged = {verdict.metric for verdict in audit.verdicts}
+    return [(found, found.reason or "not measured" if found.value is None else found.unit.show(found.value),
+             span(found.unit, found.low, found.high))
+            for found in audit.measurements if found.metric not in judged and found.attribute is None]
+
+
+def charts_data(audit: Audit) -> dict[str, object]:
+    """Curves as short lists of numbers, thinned so that the page stays light; the whole curve is in audit.json."""
+    content: dict[str, object] = {}
+    whole = [curve for curve in audit.charts.roc if curve.level is None][:1]
+    levels = [curve for curve in audit.charts.roc if curve.level is not None][:GROUP_CURVES]
+    if whole:
+        content["roc"] = [{"name": "All" if curve.level is None else short(f"{curve.attribute}: {curve.level}", 30),
+                           "auc": None if curve.auc is None else round(curve.auc, 3), "points": _thinned(curve.points)}
+                          for curve in whole + levels]
+    if audit.charts.calibration:
+        content["calibration"] = [[round(x, 3) for x in (b.mean_score, b.observed, b.observed_low, b.observed_high)] + [b.n]
+                                  for b in audit.charts.calibration]
+    return content
+
+
+def _thinned(points: tuple[tuple[float, float], ...]) -> list[list[float]]:
+    last = len(points) - 1
+    kept = sorted({round(k * last / (CURVE_POINTS - 1)) for k in range(CURVE_POINTS)}) if last >= CURVE_POINTS else range(last + 1)
+    return [[round(points[k][0], 3), round(points[k][1], 3)] for k in kept]
+
+
+def _card(audit: Audit) -> list[tuple[str, str]]:
+    declared = [(words, getattr(audit.model, field)) for field, words in CARD]
+    return [("Model id", short(audit.model.id, 200))] + [(words, value or "not declared") for words, value in declared]
+
+
+def _history(model: Model) -> dict[str, object]:
+    """The latest audits, newest first, and each one's value and outcome on the gates that are in force now."""
+    gates = [(verdict.gate_id, verdict) for verdict in model.audit.verdicts]
+    return {"gates": [verdict for _, verdict in gates],
+            "lines": [(past, [_cell(past, gate_id, verdict) for gate_id, verdict in gates])
+                      for past in model.past[: -SHOWN_AUDITS - 1 : -1]]}
+
+
+def _cell(past: Past, gate_id: str, verdict: Verdict) -> tuple[str, str]:
+    if gate_id not in past.gates:
+        return "not in this audit", "none"
+    value, outcome = past.gates[gate_id]
+    return shown(verdict.unit, value, verdict.threshold), outcome

@@ -1,0 +1,124 @@
+"""The first page: how the portfolio stands, what needs attention, and every model in one table."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass
+
+from glassalpha_action.pages.data import Model, Page, Portfolio
+from glassalpha_action.pages.render import render
+from glassalpha_action.records import Outcome, Status
+from glassalpha_action.report import words
+
+ORDER = (Status.BLOCKED, Status.REVIEW, Status.NO_POLICY, Status.PASSED)
+MONTHS = 12
+
+
+@dataclass(frozen=True)
+class Bar:
+    """One line of a bar chart: a label, its total, and its parts as (status or None, count)."""
+
+    label: str
+    total: int
+    parts: tuple[tuple[str | None, int], ...]
+
+
+def portfolio_page(portfolio: Portfolio) -> Page:
+    """The page at the top of the site; where no model is recorded yet, what to do next."""
+    if not portfolio.models:
+        return Page("Portfolio", render("empty.html"), search="No audit is recorded yet: how to record the first one.")
+    counts = Counter(model.audit.status for model in portfolio.models)
+    body = render(
+        "portfolio.html",
+        portfolio=portfolio,
+        total=len(portfolio.models),
+        cards=[(status, counts[status], _unenforced(portfolio, status)) for status in ORDER[::-1]],
+        attention=_attention(portfolio),
+        teams=_by_team(portfolio),
+        gates=_failed_gates(portfolio),
+        trend=_trend(portfolio),
+        **table(portfolio, root=""),
+    )
+    return Page("Portfolio", body, search="Portfolio: counts by status, models that need attention, failed gates, trend.")
+
+
+def models_page(portfolio: Portfolio) -> Page:
+    """The table of all models on a page of its own."""
+    body = render("models.html", portfolio=portfolio, **table(portfolio, root="../"))
+    return Page("Models", body, search="All models: sort, filter and download the table as CSV or JSON.")
+
+
+def table(portfolio: Portfolio, root: str) -> dict[str, object]:
+    """What the table's template needs; `root` leads from the page to the top of the site."""
+    return {
+        "root": root,
+        "lines": [(model, portfolio.age(model), _waived(model)) for model in portfolio.models],
+        "statuses": [status for status in ORDER if any(m.audit.status is status for m in portfolio.models)],
+        "team_names": sorted({model.team for model in portfolio.models}),
+    }
+
+
+def _unenforced(portfolio: Portfolio, status: Status) -> int:
+    return sum(model.audit.status is status and not model.audit.enforced for model in portfolio.models)
+
+
+def _waived(model: Model) -> int:
+    return sum(verdict.outcome is Outcome.WAIVED for verdict in model.audit.verdicts)
+
+
+def _attention(portfolio: Portfolio) -> list[tuple[Model, list[str], int]]:
+    """Blocked models, then those for review, then those without policy: each with its reasons, the longest waiting first."""
+    found = [(model, _reasons(model), portfolio.age(model)) for model in portfolio.models
+             if model.audit.status is not Status.PASSED]
+    return sorted(found, key=lambda line: (ORDER.index(line[0].audit.status), -line[0].audit.failed_gates, -line[2], line[0].id))
+
+
+def _reasons(model: Model) -> list[str]:
+    audit = model.audit
+    if audit.status is Status.NO_POLICY:
+        return ["No policy applies to this model, so nothing was judged."]
+    unmet = [f"Requirement not met: {need.message}" for need in audit.requirements if not need.met]
+    failed = [f"{v.gate}: {v.message}" for v in audit.verdicts if v.failed]
+    open_ = [f"{v.gate} ({words.OUTCOMES[v.outcome].word.lower()}): {v.message}" for v in audit.verdicts
+             if not v.failed and v.outcome in {Outcome.INCONCLUSIVE, Outcome.WAIVED}]
+    return failed + unmet + open_ or ["The audit gives no failed gate; see its notes."]
+
+
+def _by_team(portfolio: Portfolio) -> list[Bar]:
+    teams: dict[str, Counter[Status]] = {}
+    for model in portfolio.models:
+        teams.setdefault(model.team, Counter())[model.audit.status] += 1
+    bars = [Bar(team, counts.total(), tuple((status.value, counts[status]) for status in ORDER if counts[status]))
+            for team, counts in teams.items()]
+    return sorted(bars, key=lambda bar: (-sum(n for s, n in bar.parts if s == "BLOCKED") / bar.total, -bar.total, bar.label))
+
+
+def _failed_gates(portfolio: Portfolio) -> list[Bar]:
+    """How many models fail each gate, the most failed first."""
+    counts = Counter(gate for model in portfolio.models for gate in {v.gate for v in model.audit.verdicts if v.failed})
+    return [Bar(gate, n, ((None, n),)) for gate, n in sorted(counts.items(), key=lambda item: (-item[1], item[0]))]
+
+
+def _trend(portfolio: Portfolio) -> list[tuple[str, dict[str, int]]]:
+    """Standing statuses at the end of each of the last twelve months: the latest audit each model had by then."""
+    months = _months(portfolio.as_of)
+    counts = {month: Counter[str]() for month in months}
+    for model in portfolio.models:
+        for month in months:
+            standing = next((past.status for past in reversed(model.past) if past.as_of[:7] <= month), None)
+            if standing is not None:
+                counts[month][standing] += 1
+    return [(month, {status.value: counts[month][status.value] for status in ORDER}) for month in months if counts[month]]
+
+
+def _months(as_of: str) -> list[str]:
+    last = int(as_of[:4]) * 12 + int(as_of[5:7]) - 1
+    return [f"{month // 12:04d}-{month % 12 + 1:02d}" for month in range(last - MONTHS + 1, last + 1)]
+
+
+def search_text(model: Model) -> str:
+    """What the search finds a model by: its names, its people, its status and what fails."""
+    audit, card = model.audit, model.audit.model
+    names = [audit.headline, card.name, model.team, card.owner, card.use_case, audit.policy and audit.policy.name]
+    failed = [f"fails {v.gate}" for v in audit.verdicts if v.failed]
+    return words.short(". ".join(filter(None, [*names, *failed])), 400)

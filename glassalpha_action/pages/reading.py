@@ -1,0 +1,41 @@
+"""A registry's standing audits and their history, gathered for the pages; nothing is measured or judged again."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from itertools import groupby
+
+from glassalpha_action.pages.data import Model, Past, Portfolio
+from glassalpha_action.registry import Registry, Row
+
+GATES = """SELECT a.seq, g.gate_id, g.value, g.outcome FROM gates g JOIN audits a ON a.seq = g.seq
+WHERE a.stage = 'main' ORDER BY g.seq, g.position"""
+
+
+def read_portfolio(registry: Registry, as_of: str | None, version: str, reports: tuple[str, ...] = ()) -> Portfolio:
+    """The portfolio on the day `as_of` (YYYY-MM-DD), later audits left out; by default the day of the newest audit.
+
+    `reports` names the files that every model's page offers beside its audit.json. The history is read in two queries,
+    each latest audit in one of its own.
+    """
+    with registry.reading():
+        rows = [row for row in registry.query_all(latest=False) if as_of is None or row.as_of <= as_of]
+        gates = _gates(registry)
+        models = tuple(_model(registry, list(own), gates, reports) for _, own in groupby(rows, key=lambda row: row.model_id))
+        head = registry.head()
+    newest = max((row.as_of for row in rows), default="")
+    return Portfolio(models, as_of or newest, head.link if head.seq else "", version)
+
+
+def _model(registry: Registry, rows: list[Row], gates: dict[int, dict[str, tuple[float | None, str]]],
+           reports: Iterable[str]) -> Model:
+    past = tuple(Past(row.audit_id, row.as_of, row.status.value, row.enforced, row.failed_gates, gates.get(row.seq, {}))
+                 for row in rows)
+    return Model(registry.audit(rows[-1].audit_id), past, rows[-1].team or "no team", tuple(reports))
+
+
+def _gates(registry: Registry) -> dict[int, dict[str, tuple[float | None, str]]]:
+    found: dict[int, dict[str, tuple[float | None, str]]] = {}
+    for cell in registry.fetch(GATES):
+        found.setdefault(cell["seq"], {})[cell["gate_id"]] = (cell["value"], cell["outcome"])
+    return found

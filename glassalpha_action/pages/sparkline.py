@@ -1,0 +1,42 @@
+"""A gate's value over its audits as a drawing of a few dozen bytes."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+WIDTH, HEIGHT, EDGE = 96, 28, 3
+MOST = 12
+
+
+@dataclass(frozen=True)
+class Sparkline:
+    """`path`: SVG path data; `limit`: the threshold's height where it is near enough to show; `end`: the latest point."""
+
+    path: str
+    limit: float | None
+    end: tuple[float, float]
+    words: str
+
+
+def sparkline(values: list[float | None], limit: float | None) -> Sparkline | None:
+    """A line through the last values (oldest first, None leaves a gap); None where there are fewer than two to join."""
+    recent = values[-MOST:]
+    known = [value for value in recent if value is not None]
+    if len(known) < 2:
+        return None
+    low, high = min(known), max(known)
+    if limit is not None and abs(limit - (low + high) / 2) <= 4 * max(high - low, 1e-9):
+        low, high = min(low, limit), max(high, limit)
+    spread = high - low or 1.0
+
+    def height(value: float) -> float:
+        return round(HEIGHT - EDGE - (HEIGHT - 2 * EDGE) * (value - low) / spread, 1)
+
+    step = (WIDTH - 2 * EDGE) / (len(recent) - 1)
+    points = [None if value is None else (round(EDGE + k * step, 1), height(value)) for k, value in enumerate(recent)]
+    drawn = [point for point in points if point is not None]
+    marks = ("M" if k == 0 or points[k - 1] is None else "L" for k in range(len(points)))
+    path = "".join(f"{mark}{point[0]:g} {point[1]:g}" for mark, point in zip(marks, points, strict=True) if point)
+    near = limit is not None and low <= limit <= high
+    words = f"{len(known)} audits, from {known[0]:.4g} to {known[-1]:.4g}"
+    return Sparkline(path, height(limit) if near and limit is not None else None, drawn[-1], words)

@@ -1,0 +1,148 @@
+"""The MkDocs plugin, a thin adapter over pages/: the day MkDocs or Material is replaced, this file is."""
+
+from __future__ import annotations
+
+import hashlib
+import html
+import json
+import os
+from collections.abc import Callable
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+from mkdocs.config import base
+from mkdocs.config import config_options as option
+from mkdocs.config.defaults import MkDocsConfig
+from mkdocs.exceptions import PluginError
+from mkdocs.plugins import BasePlugin, event_priority
+from mkdocs.structure.files import File, Files, InclusionLevel
+from mkdocs.structure.pages import Page as MkDocsPage
+from mkdocs.structure.toc import get_toc
+
+from glassalpha_action import registry, report
+from glassalpha_action.documents import UserError
+from glassalpha_action.pages import reading, site
+from glassalpha_action.pages.data import Model, Page, Portfolio
+from glassalpha_action.records import Audit
+from glassalpha_action.report.html import PLOTLY
+
+ASSETS = Path(__file__).resolve().parent / "pages" / "assets"
+REPORT = Path(report.__file__).resolve().parent
+PLACE = "assets/glassalpha"
+REPORTS: dict[str, Callable[[Audit], bytes]] = {
+    "html": lambda audit: report.render_html(audit).encode(),
+    "pdf": lambda audit: report.render_pdf(audit),
+}
+
+
+class PortalConfig(base.Config):
+    """`plugins: - glassalpha: {...}` in mkdocs.yml; relative paths are relative to that file."""
+
+    database = option.Type(str, default="model_registry.db")
+    as_of = option.Optional(option.Type(str))
+    reports = option.ListOfItems(option.Choice(tuple(REPORTS)), default=list(REPORTS))
+    cache = option.Type(str, default=".cache/glassalpha/reports")
+
+
+class PortalPlugin(BasePlugin[PortalConfig]):
+    """Puts the generated pages, their assets and downloads beside the authored ones."""
+
+    @event_priority(50)
+    def on_config(self, config: MkDocsConfig) -> MkDocsConfig:
+        """Make the site one that reads from a folder and asks no other host for anything."""
+        config.use_directory_urls = False
+        config.theme["font"] = False
+        config.extra["generator"] = False
+        # The search runs in a worker, which a browser refuses to a page opened from a folder: this stands in for it.
+        config.extra.setdefault("polyfills", []).append(f"{PLACE}/iframe-worker.js")
+        config.extra_css.append(f"{PLACE}/portal.css")
+        config.extra_javascript.append(f"{PLACE}/portal.js")
+        if not config.site_url:
+            config.theme.static_templates.discard("sitemap.xml")
+        return config
+
+    def on_files(self, files: Files, config: MkDocsConfig) -> Files:
+        """Add every page and download that the registry gives."""
+        try:
+            portfolio = self._read(config)
+            made = site.site(portfolio)
+        except UserError as error:
+            raise PluginError(str(error)) from error
+        self.pages = {path: page for path, page in made.items() if isinstance(page, Page)}
+        config.copyright = site.footer(portfolio)
+        self.as_of = portfolio.as_of
+        for path, content in made.items():
+            if files.get_file_from_path(path) is not None:
+                raise PluginError(f"{path} is in {config.docs_dir}, and the portal makes a page of that name: rename yours.")
+            text = "" if isinstance(content, Page) else content
+            files.append(File.generated(config, path, content=text, inclusion=InclusionLevel.NOT_IN_NAV))
+        for model in portfolio.models:
+            for kind in self.config.reports:
+                made_at = str(self._report(model, kind, config))
+                files.append(File.generated(config, f"{model.folder}/report.{kind}", abs_src_path=made_at))
+        for asset in (*sorted(ASSETS.iterdir()), PLOTLY):
+            files.append(File.generated(config, f"{PLACE}/{asset.name}", abs_src_path=str(asset)))
+        return files
+
+    def on_page_content(self, content: str, *, page: MkDocsPage, config: MkDocsConfig, files: Files) -> str:
+        """Hand over the finished body of a generated page; the search is told about it separately."""
+        page.update_date = self.as_of
+        made = self.pages.get(page.file.src_uri)
+        if made is None:
+            return content
+        page.meta["title"] = html.escape(made.title)
+        page.meta["hide"] = ["navigation"] if made.contents else ["navigation", "toc"]
+        page.meta["search"] = {"exclude": True}
+        page.toc = get_toc([{"level": 2, "id": anchor, "name": name, "children": []} for anchor, name in made.contents])
+        return made.body
+
+    @event_priority(-50)
+    def on_post_build(self, *, config: MkDocsConfig) -> None:
+        """Add the generated pages to the search index, and keep it as a script too, which a folder can load."""
+        place = Path(config.site_dir) / "search"
+        if not (place / "search_index.json").is_file():
+            return
+        index = json.loads((place / "search_index.json").read_text(encoding="utf-8"))
+        index["docs"] += [_search_entry(path, page) for path, page in self.pages.items()]
+        text = json.dumps(index, separators=(",", ":"))
+        (place / "search_index.json").write_text(text, encoding="utf-8")
+        (place / "search_index.js").write_text(f"var __index = {text}", encoding="utf-8")
+
+    def _read(self, config: MkDocsConfig) -> Portfolio:
+        database = self.config.database
+        if "://" not in database:
+            database = str(_folder(config) / database)
+        names = tuple(f"report.{kind}" for kind in self.config.reports)
+        with registry.connect(database) as opened:
+            return reading.read_portfolio(opened, self.config.as_of, version("glassalpha-action"), names)
+
+    def _report(self, model: Model, kind: str, config: MkDocsConfig) -> Path:
+        """The report, made once for an audit and kept as long as the code that makes it stays the same."""
+        place = _folder(config) / self.config.cache / _renderer() / f"{model.audit.audit_id}.{kind}"
+        if not place.is_file():
+            place.parent.mkdir(parents=True, exist_ok=True)
+            part = place.with_name(f"{place.name}.{os.getpid()}")
+            part.write_bytes(REPORTS[kind](model.audit))
+            part.replace(place)
+        return place
+
+
+def _folder(config: MkDocsConfig) -> Path:
+    return Path(config.config_file_path).resolve().parent if config.config_file_path else Path.cwd()
+
+
+def _search_entry(path: str, page: Page) -> dict[str, Any]:
+    location = path.removesuffix(".md") + ".html"
+    return {"location": location, "title": html.escape(page.title), "text": html.escape(page.search)}
+
+
+def _renderer() -> str:
+    """A digest of everything a report is made by, as the name of a folder."""
+    from glassalpha_action import shipped
+
+    digest = hashlib.sha256(version("weasyprint").encode())
+    for root in (REPORT, shipped.templates() / "report"):
+        for file in sorted(path for path in root.rglob("*") if path.is_file() and path.suffix != ".pyc"):
+            digest.update(file.read_bytes())
+    return digest.hexdigest()[:16]

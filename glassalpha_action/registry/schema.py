@@ -1,0 +1,182 @@
+"""The tables of an SQLite registry and their meaning, as migrations; `sqlite3 FILE .schema` prints the same lines."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from sqlite_utils import Migrations
+
+if TYPE_CHECKING:
+    from sqlite_utils import Database
+
+APPLICATION_ID = 0x474C4152
+SCHEMA_VERSION = 1
+MIGRATIONS = Migrations("glassalpha-registry")
+
+RECORDS = """
+CREATE TABLE records ( -- the chain: one row per submitted audit or event; every other table is derived from it
+  seq INTEGER PRIMARY KEY, -- 1, 2, 3, ... without a gap
+  kind TEXT NOT NULL CHECK (kind IN ('audit', 'event')),
+  id TEXT NOT NULL, -- audit_id, or the digest of the event
+  stage TEXT NOT NULL CHECK (stage IN ('main', 'proposed')), -- proposed: from a pull request
+  digest TEXT NOT NULL, -- SHA-256 of the content
+  link TEXT NOT NULL UNIQUE, -- SHA-256 over the previous link, seq and digest
+  content BLOB NOT NULL, -- the record as canonical JSON (RFC 8785), compressed with zlib
+  UNIQUE (id, stage)
+)"""
+AUDITS = """
+CREATE TABLE audits ( -- one row per audit
+  seq INTEGER PRIMARY KEY REFERENCES records (seq),
+  audit_id TEXT NOT NULL,
+  stage TEXT NOT NULL, -- main or proposed
+  as_of TEXT NOT NULL, -- the audit's day, YYYY-MM-DD (UTC)
+  recorded_at TEXT NOT NULL, -- when it was submitted, ISO 8601 (UTC)
+  author TEXT, -- who made the change
+  model_id TEXT NOT NULL,
+  model_name TEXT,
+  model_version TEXT,
+  use_case TEXT,
+  team TEXT, -- as given on submission, else as the model declares
+  cost_center TEXT,
+  owner TEXT,
+  tier TEXT,
+  lifecycle TEXT NOT NULL, -- dev, candidate, production or retired
+  status TEXT NOT NULL, -- PASSED, REVIEW, BLOCKED or NO_POLICY
+  enforced INTEGER NOT NULL, -- 0: the status does not count yet
+  headline TEXT NOT NULL, -- the status as shown, such as would be BLOCKED
+  profile TEXT NOT NULL, -- dev audits are not for approval
+  failed_gates INTEGER NOT NULL, -- error and warning gates that fail, are missing or in error, and unmet requirements
+  policy_id TEXT,
+  policy_version TEXT,
+  policy_sha256 TEXT,
+  model_sha256 TEXT,
+  git_commit TEXT,
+  data_rows INTEGER NOT NULL,
+  metadata TEXT NOT NULL -- JSON object of strings, as given on submission
+)"""
+GATES = """
+CREATE TABLE gates ( -- one row per gate of an audit
+  seq INTEGER NOT NULL REFERENCES audits (seq),
+  position INTEGER NOT NULL, -- 0, 1, ... in the policy's order
+  gate_id TEXT NOT NULL,
+  gate_name TEXT NOT NULL,
+  metric TEXT NOT NULL,
+  attribute TEXT, -- the one that decided
+  severity TEXT NOT NULL, -- error, warning or info
+  outcome TEXT NOT NULL, -- PASS, FAIL, INCONCLUSIVE, MISSING, WAIVED, NOT_APPLICABLE or ERROR
+  raw_outcome TEXT NOT NULL, -- before waivers
+  failed INTEGER NOT NULL, -- 1: counted among failed_gates
+  value REAL,
+  low REAL, -- the interval of the value
+  high REAL,
+  n INTEGER,
+  comparison TEXT NOT NULL,
+  threshold REAL,
+  threshold_high REAL, -- the upper end where the comparison is between
+  clause TEXT,
+  message TEXT NOT NULL,
+  PRIMARY KEY (seq, position)
+)"""
+REQUIREMENTS = """
+CREATE TABLE requirements ( -- one row per reproducibility requirement of an audit
+  seq INTEGER NOT NULL REFERENCES audits (seq),
+  position INTEGER NOT NULL,
+  name TEXT NOT NULL,
+  met INTEGER NOT NULL,
+  message TEXT NOT NULL,
+  PRIMARY KEY (seq, position)
+)"""
+MEASUREMENTS = """
+CREATE TABLE measurements ( -- one row per measurement of an audit
+  seq INTEGER NOT NULL REFERENCES audits (seq),
+  position INTEGER NOT NULL,
+  metric TEXT NOT NULL,
+  attribute TEXT, -- the protected attribute, where the metric compares groups
+  unit TEXT NOT NULL,
+  value REAL, -- NULL where it could not be measured
+  exact TEXT, -- the value as a fraction, where it is a ratio of counts
+  reason TEXT, -- why there is no value
+  low REAL,
+  high REAL,
+  confidence REAL,
+  n INTEGER NOT NULL,
+  PRIMARY KEY (seq, position)
+)"""
+MODELS = """
+CREATE TABLE models ( -- one row per model and change of its description on main; the one with the highest seq holds
+  model_id TEXT NOT NULL,
+  seq INTEGER NOT NULL REFERENCES audits (seq), -- the audit that brought it
+  name TEXT,
+  version TEXT,
+  use_case TEXT,
+  owner TEXT,
+  developer TEXT,
+  validator TEXT,
+  team TEXT,
+  cost_center TEXT,
+  tier TEXT,
+  lifecycle TEXT NOT NULL,
+  intended_use TEXT,
+  limitations TEXT,
+  PRIMARY KEY (model_id, seq)
+)"""
+POLICIES = """
+CREATE TABLE policies ( -- one row per policy text that an audit was judged by
+  sha256 TEXT PRIMARY KEY,
+  seq INTEGER NOT NULL REFERENCES audits (seq), -- the first audit judged by it
+  policy_id TEXT NOT NULL,
+  name TEXT NOT NULL,
+  version TEXT NOT NULL,
+  effective_date TEXT,
+  citation TEXT,
+  owner TEXT,
+  next_review TEXT,
+  text TEXT NOT NULL
+)"""
+EVENTS = """
+CREATE TABLE events ( -- one row per governance event
+  seq INTEGER PRIMARY KEY REFERENCES records (seq),
+  id TEXT NOT NULL,
+  kind TEXT NOT NULL, -- such as approval.granted
+  subject TEXT NOT NULL, -- the model, policy or team it is about
+  at TEXT NOT NULL, -- ISO 8601 (UTC)
+  "by" TEXT NOT NULL, -- who says so; the name needs its quotation marks in SQL
+  body TEXT NOT NULL -- JSON object
+)"""
+INDEXES = (
+    "CREATE INDEX audits_latest ON audits (stage, model_id, as_of, seq)",
+    "CREATE INDEX audits_id ON audits (audit_id)",
+    "CREATE INDEX gates_failed ON gates (failed, gate_name)",
+    "CREATE INDEX events_subject ON events (subject, kind)",
+)
+# Without this, INSERT OR REPLACE would remove a row and no DELETE trigger would hear of it.
+NEXT_ONLY = """
+CREATE TRIGGER records_next_only BEFORE INSERT ON records
+WHEN NEW.seq IS NOT (SELECT coalesce(max(seq), 0) + 1 FROM records)
+  OR EXISTS (SELECT 1 FROM records WHERE link = NEW.link OR (id = NEW.id AND stage = NEW.stage))
+BEGIN SELECT RAISE(ABORT, 'the registry is append-only'); END"""
+TABLES = ("records", "audits", "gates", "requirements", "measurements", "models", "policies", "events")
+
+
+@MIGRATIONS()
+def tables(db: Database) -> None:
+    """Schema 1: the tables, their indexes, and the triggers that refuse any change."""
+    for sql in (RECORDS, AUDITS, GATES, REQUIREMENTS, MEASUREMENTS, MODELS, POLICIES, EVENTS, *INDEXES, NEXT_ONLY):
+        db.execute(sql)
+    for table in TABLES:
+        for action in ("UPDATE", "DELETE"):
+            db.execute(
+                f"CREATE TRIGGER {table}_no_{action.lower()} BEFORE {action} ON {table} "
+                "BEGIN SELECT RAISE(ABORT, 'the registry is append-only'); END"
+            )
+
+
+def apply_migrations(db: Database) -> None:
+    """Bring an open transaction's file to this version's schema.
+
+    The moments at which migrations ran are left out: the same records make the same bytes.
+    """
+    MIGRATIONS.apply(db)
+    db.execute("UPDATE _sqlite_migrations SET applied_at = NULL")
+    db.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")
+    db.execute(f"PRAGMA application_id = {APPLICATION_ID}")

@@ -1,0 +1,226 @@
+"""The registry in one SQLite file, safe under several processes; written through sqlite-utils and its migrations.
+
+The journal is SQLite's rollback journal rather than WAL: between two writes the registry is one file that can be
+copied, committed or downloaded, and it works on network drives. Every append is one transaction, synced to the disk.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import secrets
+import sqlite3
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from datetime import date
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from glassalpha_action.documents import UserError
+from glassalpha_action.registry.contract import Registry
+from glassalpha_action.registry.rows import Cells
+
+if TYPE_CHECKING:
+    from sqlite_utils import Database
+
+WAIT_SECONDS = 30.0
+NO_HARD_LINKS = {errno.EPERM, errno.ENOTSUP, errno.EOPNOTSUPP, errno.EMLINK, errno.ENOSYS}
+
+
+class SQLiteRegistry(Registry):
+    """A registry in the file `path`; `create` makes one where there is no file."""
+
+    def __init__(
+        self,
+        path: str,
+        *,
+        create: bool = False,
+        clock: Callable[[], date] | None = None,
+        wait_seconds: float = WAIT_SECONDS,
+    ) -> None:
+        super().__init__(_printable(path), clock)
+        self._path = Path(path)
+        self._wait = wait_seconds
+        _require_place(self._path, self.name, create)
+        with self._explained():
+            if create and not self._path.exists():
+                self._create()
+            self._db = _open(self._path, "rw", wait_seconds)
+        try:
+            with self._explained():
+                self._check()
+        except BaseException:
+            self.close()
+            raise
+
+    def fetch(self, sql: str, parameters: Mapping[str, object] | None = None) -> list[Cells]:
+        """The rows of a query."""
+        with self._explained():
+            cursor = self._db.conn.execute(sql, parameters or {})
+            names = [column[0] for column in cursor.description]
+            return [dict(zip(names, cells, strict=True)) for cells in cursor.fetchall()]
+
+    def insert(self, table: str, cells: Sequence[Cells]) -> None:
+        """Add rows to a table."""
+        with self._explained():
+            self._db.table(table).insert_all(cells)
+
+    @contextmanager
+    def appending(self) -> Iterator[None]:
+        """BEGIN IMMEDIATE: the only writer from the first read on, so that no two records follow the same one."""
+        with self._explained(), _transaction(self._db.conn, "BEGIN IMMEDIATE"):
+            yield
+
+    @contextmanager
+    def reading(self) -> Iterator[None]:
+        """One snapshot."""
+        with self._explained(), _transaction(self._db.conn, "BEGIN"):
+            yield
+
+    def damage(self) -> list[str]:
+        """What SQLite's own check of the file finds."""
+        found = self.fetch("PRAGMA integrity_check(10)")
+        return [f"the file is damaged: {row['integrity_check']}" for row in found if row["integrity_check"] != "ok"]
+
+    def close(self) -> None:
+        """Close the file."""
+        self._db.close()
+
+    def _check(self) -> None:
+        from glassalpha_action.registry import schema
+
+        if self._pragma("application_id") != schema.APPLICATION_ID:
+            ours = self.fetch("SELECT 1 FROM sqlite_master WHERE name = 'records'")
+            raise UserError(
+                f"{self.name} is damaged: its header is not a registry's"
+                if ours
+                else f"{self.name} is an SQLite file but no registry: name another file with --database",
+                exit_code=5 if ours else 2,
+            )
+        version = self._pragma("user_version")
+        if version > schema.SCHEMA_VERSION:
+            raise UserError(
+                f"{self.name} was written by a newer version (schema {version}, not {schema.SCHEMA_VERSION}): "
+                "upgrade glassalpha-action"
+            )
+        if version < schema.SCHEMA_VERSION:
+            with self.appending():
+                schema.apply_migrations(self._db)
+
+    def _pragma(self, name: str) -> int:
+        return int(self.fetch(f"PRAGMA {name}")[0][name])
+
+    def _create(self) -> None:
+        """Make the registry under another name, then give it its own if that is still free: nobody sees half of one."""
+        from glassalpha_action.registry import schema
+
+        draft = self._path.with_name(f".{secrets.token_hex(8)}.new")
+        try:
+            db = _open(draft, "rwc", self._wait)
+            try:
+                with _transaction(db.conn, "BEGIN IMMEDIATE"):
+                    schema.apply_migrations(db)
+            finally:
+                db.close()
+            _give_name(draft, self._path)
+        finally:
+            draft.unlink(missing_ok=True)
+
+    @contextmanager
+    def _explained(self) -> Iterator[None]:
+        """Turn SQLite's errors into one sentence each."""
+        try:
+            yield
+        except sqlite3.ProgrammingError:
+            raise
+        except sqlite3.Error as error:
+            raise _explain(error, self.name, self._wait) from error
+        except OSError as error:
+            raise UserError(f"{self.name} cannot be written: {error.strerror}", exit_code=4) from error
+
+
+def _open(path: Path, mode: str, wait_seconds: float) -> Database:
+    from sqlite_utils import Database
+
+    connection = sqlite3.connect(
+        f"{path.absolute().as_uri()}?mode={mode}", uri=True, timeout=wait_seconds, isolation_level=None
+    )
+    for pragma in ("synchronous = EXTRA", "foreign_keys = ON", "trusted_schema = OFF", "cell_size_check = ON"):
+        connection.execute(f"PRAGMA {pragma}")
+    return Database(connection, execute_plugins=False)
+
+
+@contextmanager
+def _transaction(connection: sqlite3.Connection, begin: str) -> Iterator[None]:
+    connection.execute(begin)
+    try:
+        yield
+        connection.execute("COMMIT")
+    except BaseException:
+        if connection.in_transaction:
+            connection.execute("ROLLBACK")
+        raise
+
+
+def _give_name(draft: Path, path: Path) -> None:
+    """Rename without ever replacing a file that another process put there meanwhile."""
+    try:
+        path.hardlink_to(draft)
+    except FileExistsError:
+        return
+    except OSError as error:
+        if error.errno not in NO_HARD_LINKS:
+            raise
+        try:
+            path.touch(exist_ok=False)
+        except FileExistsError:
+            return
+        draft.replace(path)
+    if os.name == "posix":
+        folder = os.open(path.parent, os.O_RDONLY)
+        try:
+            os.fsync(folder)
+        finally:
+            os.close(folder)
+
+
+def _require_place(path: Path, name: str, create: bool) -> None:
+    if not name or "\0" in str(path):
+        raise UserError("a registry needs a file name, as in --database model_registry.db")
+    if path.is_dir():
+        raise UserError(f"{name} is a folder: name a file, as in --database model_registry.db")
+    if create and not path.absolute().parent.is_dir():
+        raise UserError(f"{name} cannot be made: there is no such folder", exit_code=4)
+    if path.exists() and path.stat().st_size == 0:
+        raise UserError(
+            f"{name} is an empty file, no registry: restore it from a copy, "
+            "or remove it and run `glassalpha registry init`",
+            exit_code=5,
+        )
+    if not create and not path.exists():
+        raise UserError(f"there is no registry at {name}: make one with `glassalpha registry init --database {name}`")
+
+
+def _printable(path: str) -> str:
+    return "".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in path)
+
+
+def _explain(error: sqlite3.Error, name: str, wait_seconds: float) -> UserError:
+    """One sentence and exit code for an error of SQLite's; where it is none of the disk's, the file is damaged."""
+    code = getattr(error, "sqlite_errorcode", sqlite3.SQLITE_CORRUPT) & 0xFF
+    sentences = {
+        sqlite3.SQLITE_BUSY: f"another process has kept it locked for {wait_seconds:g} seconds; try again",
+        sqlite3.SQLITE_LOCKED: "another connection keeps it locked; try again",
+        sqlite3.SQLITE_READONLY: "the file or its folder may not be written; nothing was recorded",
+        sqlite3.SQLITE_PERM: "permission denied",
+        sqlite3.SQLITE_AUTH: "permission denied",
+        sqlite3.SQLITE_FULL: "the disk is full; nothing was recorded",
+        sqlite3.SQLITE_IOERR: "the disk cannot be read or written; nothing was recorded",
+        sqlite3.SQLITE_CANTOPEN: "the file, or its journal beside it, cannot be opened; check the permissions",
+        sqlite3.SQLITE_TOOBIG: "the record is too large",
+    }
+    if code in sentences:
+        return UserError(f"{name}: {sentences[code]}", exit_code=4)
+    return UserError(
+        f"{name} is not a readable registry ({error}); it was left as it is: restore it from a copy", exit_code=5
+    )

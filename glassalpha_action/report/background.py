@@ -1,0 +1,181 @@
+"""What stands behind the numbers: the model and its data, the limits of the evidence, where everything came from."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from glassalpha_action.records import Audit, DataSummary, Measurement, Outcome, Unit, Verdict
+from glassalpha_action.report import words
+
+SMALL_GROUP = 30
+WIDE_INTERVAL = 0.2
+MOST_FEATURES = 60
+
+
+@dataclass(frozen=True)
+class Fact:
+    """A label with its text; `code` texts are identifiers, and a `digest` may be shown shortened."""
+
+    label: str
+    text: str
+    code: bool = False
+    digest: bool = False
+
+
+@dataclass(frozen=True)
+class Attribute:
+    """A protected attribute as found in the data: its levels as (level, rows, share of rows, share of positives)."""
+
+    name: str
+    reference: str
+    missing: int
+    rows: tuple[tuple[str, str, str, str], ...]
+
+
+@dataclass(frozen=True)
+class Limit:
+    """One limit of the evidence: a heading and its sentences."""
+
+    title: str
+    sentences: tuple[str, ...]
+
+
+def card(audit: Audit) -> tuple[Fact, ...]:
+    """Who and what the model is, as declared; only what was declared."""
+    model = audit.model
+    policy = f"{words.name(audit.policy.name)}, version {words.name(audit.policy.version, 30)}" if audit.policy else "none applies"
+    facts = (("Model", model.id), ("Version", model.version), ("Use case", model.use_case), ("Owner", model.owner),
+             ("Team", model.team), ("Developer", model.developer), ("Validator", model.validator), ("Tier", model.tier),
+             ("Lifecycle", model.lifecycle), ("Policy", policy), ("Audited on", audit.provenance.as_of))
+    return tuple(Fact(label, words.name(text, 120), label == "Model") for label, text in facts if text)
+
+
+def data(audit: Audit) -> tuple[Fact, ...]:
+    """The data the audit looked at and the declarations that give them meaning."""
+    found, model = audit.data, audit.model
+    positives = f"{found.positives:,} of {words.count(found.rows, 'row')} ({_share(found.positives, found.rows)})"
+    features = [words.name(feature, 40) for feature in found.features]
+    facts = [
+        Fact("Intended use", model.intended_use or ""), Fact("Declared limitations", model.limitations or ""),
+        Fact("Rows", f"{found.rows:,}"), Fact("Outcome column", words.name(found.target)),
+        Fact("Positive label", f"{words.name(found.positive_label)}, the outcome the score predicts: {positives}"),
+        Fact("Favourable label", f"{words.name(found.favorable_label)}, the outcome a person would wish for"),
+        Fact("Decision threshold", f"a score of {found.threshold:g} or more counts as positive" if found.threshold is not None else ""),
+        Fact("Weights", "Rows carry weights: rates are weighted, n counts rows." if found.weighted else ""),
+        Fact("Features", f"{len(features):,}: {words.listed(features, MOST_FEATURES)}" if features else ""),
+    ]
+    return tuple(fact for fact in facts if fact.text)
+
+
+def attributes(found: DataSummary) -> tuple[Attribute, ...]:
+    """The protected attributes with their levels."""
+    return tuple(Attribute(
+        words.name(a.name), words.name(a.reference), a.missing,
+        tuple((words.name(level.level), f"{level.n:,}", _share(level.n, found.rows), _share(level.positives, level.n))
+              for level in a.levels)) for a in found.attributes)
+
+
+def _share(part: int, whole: int) -> str:
+    return f"{100 * part / whole:.1f}%" if whole else "no rows"
+
+
+def limits(audit: Audit) -> tuple[Limit, ...]:
+    """What this evidence cannot show; only limits that apply."""
+    dev = ("This audit ran in the dev profile: rows may be a sample and slow sections may be left out. No approval accepts it.",
+           ) if audit.profile == "dev" else ()
+    found = (("Not for approval", dev), ("Not enforced", tuple(_not_enforced(audit))),
+             ("Not measured", tuple(_unmeasured(audit))), ("Small groups", tuple(_small_groups(audit))),
+             ("Too few rows to be sure", tuple(_undecided(audit))), ("Wide intervals", tuple(_wide(audit))),
+             ("Warnings about the data", tuple(words.sentence(warning) for warning in audit.data.warnings)))
+    return tuple(Limit(title, sentences) for title, sentences in found if sentences)
+
+
+def _not_enforced(audit: Audit) -> Iterator[str]:
+    if not audit.enforced and audit.policy:
+        yield "The status is shown as what it would be; it does not stop a release."
+    yield from (words.sentence(note) for note in audit.notes)
+
+
+def _unmeasured(audit: Audit) -> Iterator[str]:
+    for m in audit.measurements:
+        if m.value is None:
+            about = f" for {words.name(m.attribute)}" if m.attribute else ""
+            yield words.sentence(f"{words.name(m.title)}{about}: {m.reason or 'no reason recorded'}")
+        silent = [g for g in m.groups if g.value is None and g.reason] if m.value is not None else []
+        if silent:
+            named = words.listed(f"{words.name(g.level)} ({g.reason})" for g in silent)
+            yield words.sentence(f"{words.name(m.of or m.title)} by {words.name(m.attribute or 'group')}: {named}")
+
+
+def _small_groups(audit: Audit) -> Iterator[str]:
+    for a in audit.data.attributes:
+        small = [f"{words.name(level.level)} (n {level.n:,})" for level in a.levels if level.n < SMALL_GROUP]
+        if small:
+            yield (f"{words.name(a.name)} has {words.count(len(small), 'group')} of fewer than {SMALL_GROUP} rows, whose rates "
+                   f"say little: {words.listed(small)}.")
+
+
+def _undecided(audit: Audit) -> Iterator[str]:
+    for verdict in audit.verdicts:
+        if verdict.outcome in {Outcome.PASS, Outcome.FAIL} and _straddles(verdict):
+            about = f" for {words.name(verdict.attribute)}" if verdict.attribute else ""
+            yield (f"{words.name(verdict.gate)}{about}: the {words.interval(verdict.unit, verdict.low, verdict.high)} reaches "
+                   f"across the threshold ({words.required(verdict.unit, verdict.comparison, verdict.threshold)}), so chance "
+                   "alone could turn this outcome round.")
+
+
+def _straddles(verdict: Verdict) -> bool:
+    if verdict.low is None or verdict.high is None or verdict.threshold is None:
+        return False
+    edges = verdict.threshold if isinstance(verdict.threshold, tuple) else (verdict.threshold,)
+    return any(verdict.low < edge < verdict.high for edge in edges)
+
+
+def _wide(audit: Audit) -> Iterator[str]:
+    wide = [m for m in audit.measurements if m.unit is not Unit.rows and m.low is not None and m.high is not None
+            and m.high - m.low > WIDE_INTERVAL]
+    if wide:
+        named = words.listed(_width(m) for m in wide)
+        yield f"The interval spans more than {WIDE_INTERVAL:g} for {named}."
+
+
+def _width(measurement: Measurement) -> str:
+    about = f" ({words.name(measurement.attribute)})" if measurement.attribute else ""
+    return f"{words.name(measurement.title)}{about}, {words.span(measurement.unit, measurement.low, measurement.high)}"
+
+
+def provenance(audit: Audit) -> tuple[Fact, ...]:
+    """Digests, seed, commit, isolation and versions; what was not recorded says so."""
+    p = audit.provenance
+    ran = p.model_format != "predictions"
+    commit = {True: "clean: no tracked file was modified", False: "with modified files", None: "state not recorded"}[p.git_clean]
+    isolation = words.listed(words.name(layer) for layer in p.isolation) or (
+        "no isolation layer was in force" if ran else "not needed: no model code ran")
+    facts = [
+        Fact("Audit id", audit.audit_id, True, True), Fact("Audited on", p.as_of), Fact("Tool version", p.tool_version, True),
+        Fact("Model format", words.name(p.model_format) if ran else "predictions given with the data; no model code ran"),
+        _digest("Model digest", p.model_sha256), _digest("Predictions digest", p.predictions_sha256),
+        _digest("Data digest", p.data_sha256), _digest("Configuration digest", p.config_sha256),
+        _digest("Policy digest", p.policy_sha256 or (audit.policy.sha256 if audit.policy else None)),
+        Fact("Random seed", str(p.seed) if p.seed is not None else "not set"),
+        Fact("Strict mode", "on" if p.strict else "off"),
+        Fact("Git commit", p.git_commit, True, True) if p.git_commit else Fact("Git commit", "not recorded"),
+        Fact("Working tree", commit if p.git_commit else ""), Fact("Isolation of the model", isolation),
+        Fact("Library versions", words.listed((f"{words.name(k, 40)} {words.name(v, 40)}" for k, v in sorted(p.versions.items())), 40)),
+    ]
+    return tuple(fact for fact in facts if fact.text and not (fact.label == "Model digest" and not ran and not p.model_sha256))
+
+
+def _digest(label: str, value: str | None) -> Fact:
+    return Fact(label, value, True, True) if value else Fact(label, "not recorded")
+
+
+def policy(audit: Audit) -> tuple[Fact, ...]:
+    """The policy's own facts, beside its text."""
+    text = audit.policy
+    if text is None:
+        return ()
+    facts = (("Name", text.name), ("Version", text.version), ("Effective from", text.effective_date),
+             ("Citation", text.citation), ("Owner", text.owner), ("Next review", text.next_review), ("File", text.path))
+    return tuple(Fact(label, words.name(value, 200), label == "File") for label, value in facts if value)

@@ -1,0 +1,78 @@
+"""The report as one self-contained HTML file: nothing is fetched, and it reads without JavaScript."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import json
+from functools import cache
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from glassalpha_action.records import Audit
+from glassalpha_action.report import drawing, figures
+from glassalpha_action.report.view import View, environment, printable, view
+
+if TYPE_CHECKING:
+    from jinja2 import Template
+
+PLOTLY = Path(__file__).resolve().parent / "assets" / "plotly-basic.min.js"
+
+
+def render_html(audit: Audit) -> str:
+    """The HTML report of `audit`."""
+    from markupsafe import Markup
+
+    content = view(audit)
+    plotly, script = (_plotly(), _source("report.js")) if content.plots else ("", "")
+    return template("html.jinja").render(
+        view=content, css=Markup(_source("html.css")), plotly=Markup(plotly), script=Markup(script),  # noqa: S704
+        figures=Markup(_figures(content)),  # noqa: S704
+        hashes=" ".join(f"'sha256-{_digest(text)}'" for text in (plotly, script) if text) or "'none'")
+
+
+def finalize(value: Any) -> str:
+    """Text for HTML; markup made by our own macros stays as it is."""
+    from markupsafe import Markup
+
+    return value if isinstance(value, Markup) else printable(value)
+
+
+@cache
+def template(name: str) -> Template:
+    """A template that prints HTML."""
+    made = environment(finalize)
+    made.filters["whole"] = _whole
+    return made.get_template(name)
+
+
+def _whole(text: str) -> str:
+    """A long text that is shown whole."""
+    from markupsafe import escape
+
+    return escape(text)
+
+
+@cache
+def _plotly() -> str:
+    return PLOTLY.read_text(encoding="utf-8").replace("</script", "<\\/script")
+
+
+@cache
+def _source(name: str) -> str:
+    made = environment(finalize)
+    if made.loader is None:
+        raise RuntimeError("the template environment has no loader")
+    return made.loader.get_source(made, name)[0]
+
+
+def _digest(script: str) -> str:
+    return base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
+
+
+def _figures(content: View) -> str:
+    """The figures as JSON that cannot end its script element."""
+    names = {tint: f"--{name}" for tint, name in drawing.NAMES.items()}
+    data = {"colours": names, "figures": {plot.id: figures.figure(plot) for plot in content.plots}}
+    text = json.dumps(data, ensure_ascii=True, separators=(",", ":"), allow_nan=False)
+    return text.replace("<", "\\u003c").replace(">", "\\u003e").replace("&", "\\u0026")

@@ -1,0 +1,50 @@
+"""The report as Markdown for people and pull requests: compact, and inert whatever the names in it say."""
+
+from __future__ import annotations
+
+import re
+from functools import cache
+from typing import TYPE_CHECKING, Any
+
+from glassalpha_action.records import Audit
+from glassalpha_action.report.view import environment, printable, view
+
+if TYPE_CHECKING:
+    from jinja2 import Template
+
+MARKS = re.compile(r"([\\`*_\[\]|~$])")
+# A zero-width space breaks what GitHub would turn into a mention, a reference or a link.
+BREAKS = re.compile(r"(@|#|:(?=//)|\b[Ww]{3}(?=\.))")
+LIST_START = re.compile(r"^(\d*)([-+=.)])(?=[\s=-]|$)")
+
+
+def render_markdown(audit: Audit) -> str:
+    """The Markdown report of `audit`."""
+    return _template().render(view=view(audit))
+
+
+def escape(value: Any) -> str:
+    """Text for one line of Markdown: no markup, HTML, link, mention or table border can come out of it."""
+    from markupsafe import Markup
+
+    if isinstance(value, Markup):
+        return value
+    text = " ".join(printable(value).split())
+    text = text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+    return Markup(LIST_START.sub(r"\1\\\2", BREAKS.sub("\\1\u200b", MARKS.sub(r"\\\1", text))))  # noqa: S704
+
+
+def fence(text: str) -> str:
+    """A code block that its own content cannot close."""
+    from markupsafe import Markup
+
+    longest = max((len(run) for run in re.findall(r"~+", text)), default=0)
+    mark = "~" * max(3, longest + 1)
+    return Markup(f"{mark}yaml\n{text.rstrip()}\n{mark}")  # noqa: S704
+
+
+@cache
+def _template() -> Template:
+    made = environment(escape)
+    made.filters["fence"] = fence
+    return made.get_template("markdown.jinja")

@@ -1,0 +1,174 @@
+"""The measured part of a report: one section per family of metrics, with its tables by group and its charts."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from glassalpha_action.records import AttributeSummary, Audit, Better, Group, Measurement
+from glassalpha_action.report import charts, words
+from glassalpha_action.report.charts import Plot
+
+BETTER = {Better.higher: "higher is better", Better.lower: "lower is better", Better.neither: ""}
+
+
+@dataclass(frozen=True)
+class Line:
+    """One measured number: what it is about, the number, its interval, n and what to know beside it."""
+
+    about: str
+    value: str
+    span: str
+    n: str
+    notes: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Metric:
+    """One metric with its definition and a line for each attribute (or one for the whole model)."""
+
+    title: str
+    definition: str
+    better: str
+    lines: tuple[Line, ...]
+
+
+@dataclass(frozen=True)
+class Table:
+    """Rates by group for one attribute: `columns` are (title, definition), each row is a level and a cell per column."""
+
+    attribute: str
+    reference: str
+    columns: tuple[tuple[str, str], ...]
+    rows: tuple[tuple[str, str, tuple[tuple[str, str], ...]], ...]
+    plots: tuple[Plot, ...]
+
+
+@dataclass(frozen=True)
+class Section:
+    """One part of the report under its own heading; never empty."""
+
+    id: str
+    title: str
+    lead: str
+    metrics: tuple[Metric, ...]
+    confidence: str
+    tables: tuple[Table, ...] = ()
+    plots: tuple[Plot, ...] = ()
+
+    @property
+    def by_attribute(self) -> bool:
+        """Whether any line speaks of one attribute only."""
+        return any(line.about for metric in self.metrics for line in metric.lines)
+
+
+SECTIONS = (
+    ("performance", "Performance", ("performance", "regression"), "How well the model tells outcomes apart."),
+    ("calibration", "Calibration", ("calibration",), "Whether a score of 0.3 comes true in 30 of 100 cases."),
+    ("fairness", "Fairness by group", ("fairness",), "How the model treats the groups of each protected attribute."),
+    ("robustness", "Robustness", ("robustness",), "What happens when the population changes."),
+    ("data-quality", "Data quality", ("data_quality", "power"), "Whether the data can carry the conclusions drawn here."),
+    ("explanations", "Explanations", ("explainability",), "What the model's scores rest on."),
+)
+
+
+def sections(audit: Audit) -> tuple[Section, ...]:
+    """The sections that have something measured, in the order a reader needs them."""
+    known = {family for _, _, families, _ in SECTIONS for family in families}
+    other = {_family(m, audit) for m in audit.measurements} - known
+    catalogue = (*SECTIONS, ("other", "Other measurements", tuple(sorted(other)), "Measurements of no listed family."))
+    made = (_section(audit, *entry) for entry in catalogue)
+    return tuple(section for section in made if section is not None)
+
+
+def _family(measurement: Measurement, audit: Audit) -> str:
+    definition = audit.glossary.get(measurement.metric)
+    return definition.family if definition else "other"
+
+
+def _section(audit: Audit, key: str, title: str, families: tuple[str, ...], lead: str) -> Section | None:
+    found = [m for m in audit.measurements if _family(m, audit) in families]
+    plots = {"performance": charts.performance, "calibration": charts.calibration}.get(key, charts.none)(audit)
+    if all(m.value is None for m in found) and not plots:
+        return None
+    levels = {m.confidence for m in found if m.confidence is not None and m.low is not None}
+    return Section(key, title, lead, tuple(_metrics(audit, found)),
+                   f"{100 * levels.pop():g}% interval" if len(levels) == 1 else "Interval",
+                   tuple(_tables(audit, found, drawn=key == "fairness")), plots)
+
+
+def _metrics(audit: Audit, found: list[Measurement]) -> Iterator[Metric]:
+    by_metric: dict[str, list[Measurement]] = {}
+    for measurement in found:
+        by_metric.setdefault(measurement.metric, []).append(measurement)
+    for metric, members in by_metric.items():
+        definition = audit.glossary.get(metric)
+        lines = tuple(_line(member) for member in members)
+        yield Metric(words.name(members[0].title), definition.definition if definition else "",
+                     BETTER[members[0].better], lines)
+
+
+def _line(measurement: Measurement) -> Line:
+    unit = measurement.unit
+    about = words.groups(measurement.attribute, measurement.between, {}) if measurement.attribute else ""
+    notes = []
+    if measurement.reason is not None:
+        notes.append(words.sentence(measurement.reason))
+    if measurement.detail:
+        notes.append(words.sentence(measurement.detail))
+    if measurement.p_value is not None:
+        notes.append(_p_value(measurement.p_value))
+    return Line(about, words.shown(unit, measurement.value, None),
+                words.span(unit, measurement.low, measurement.high), f"{measurement.n:,}", tuple(notes))
+
+
+def _p_value(value: float) -> str:
+    text = "p < 0.001" if value < 0.001 else f"p = {value:.3f}"
+    return f"{text}, the chance of a result at least this far off if there were nothing to find."
+
+
+def rate_columns(found: list[Measurement], attribute: str) -> list[Measurement]:
+    """The measurements of `attribute` that hold a rate per group, each rate once."""
+    seen: set[tuple[str, tuple[Group, ...]]] = set()
+    columns = []
+    for measurement in found:
+        key = (measurement.of or measurement.title, measurement.groups)
+        has_rate = any(group.value is not None or group.reason for group in measurement.groups)
+        if measurement.attribute == attribute and has_rate and key not in seen:
+            seen.add(key)
+            columns.append(measurement)
+    return columns
+
+
+def _tables(audit: Audit, found: list[Measurement], drawn: bool) -> Iterator[Table]:
+    known = {summary.name: summary for summary in audit.data.attributes}
+    for place, attribute in enumerate(dict.fromkeys(m.attribute for m in found if m.attribute)):
+        columns = rate_columns(found, attribute)
+        if columns:
+            summary = known.get(attribute)
+            yield Table(words.name(attribute), words.name(summary.reference) if summary else "",
+                        tuple(_heading(column) for column in columns), tuple(_rows(columns, summary)),
+                        tuple(charts.rates(column, f"rate-{place + 1}-{k + 1}") for k, column in enumerate(columns)) if drawn else ())
+
+
+def _rows(columns: list[Measurement], summary: AttributeSummary | None) -> Iterator[tuple[str, str, tuple[tuple[str, str], ...]]]:
+    rows = {level.level: level.n for level in summary.levels} if summary else {}
+    cells = [{group.level: group for group in column.groups} for column in columns]
+    for level in dict.fromkeys([*rows, *(group.level for column in columns for group in column.groups)]):
+        n = rows.get(level) or max((cell[level].n for cell in cells if level in cell), default=0)
+        yield words.name(level), f"{n:,}", tuple(
+            _cell(column, cell.get(level), n) for column, cell in zip(columns, cells, strict=True))
+
+
+def _heading(column: Measurement) -> tuple[str, str]:
+    title = column.of or column.title
+    return words.name(title[:1].upper() + title[1:]), words.RATES.get(title, "")
+
+
+def _cell(column: Measurement, group: Group | None, rows: int) -> tuple[str, str]:
+    if group is None:
+        return "not compared", "not part of this comparison"
+    of = f"n {group.n:,}" if group.n != rows else ""
+    if group.value is None:
+        return "not estimable", "; ".join(filter(None, (group.reason or "no reason recorded", of)))
+    return column.unit.show(group.value), "; ".join(filter(None, (words.span(column.unit, group.low, group.high), of)))

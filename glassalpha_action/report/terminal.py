@@ -1,0 +1,61 @@
+"""An Audit on a terminal: the verdict, one line a gate, and for each that did not pass what to do."""
+
+from __future__ import annotations
+
+import textwrap
+from collections.abc import Iterator
+
+from glassalpha_action.records import Audit, Outcome, Severity, Status, Verdict
+from glassalpha_action.report.words import MET, OUTCOMES, STATUSES, UNMET, name
+
+TINTS = {"good": "green", "bad": "red", "caution": "yellow", "neutral": "yellow"}
+
+
+def render_text(audit: Audit, width: int = 100, *, colour: bool = False) -> str:
+    """The audit as lines of at most `width` characters where words allow."""
+    import click
+
+    def paint(text: str, status: str | None, *, bold: bool = False) -> str:
+        return click.style(text, fg=status, bold=bold) if colour else text
+
+    look = STATUSES[audit.status]
+    head = f"{look.icon} {audit.headline}"
+    lines = [f"{paint(name(audit.model.id), None, bold=True)}  {paint(head, TINTS[look.tone], bold=True)}"
+             f"  {_count(audit)}"]
+    if audit.policy:
+        lines.append(f"  {name(audit.policy.name)} {name(audit.policy.version)}, as of {audit.provenance.as_of}, "
+                     f"{audit.data.rows:,} rows")
+    lines += [f"  {name(note)}" for note in (*audit.notes, *audit.data.notes, *audit.data.warnings)]
+    lines.append("")
+    for verdict in audit.verdicts:
+        mark = OUTCOMES[verdict.outcome]
+        tint = "yellow" if mark.tone == "bad" and verdict.severity is not Severity.error else TINTS[mark.tone]
+        lines.append(f"  {paint(f'{mark.icon} {verdict.outcome.value:<14}', tint)} "
+                     f"{verdict.severity.value:<8} {name(verdict.gate, 60)}")
+        lines += _wrapped(verdict.message, width)
+        lines += _advice(verdict, width)
+    for requirement in audit.requirements:
+        mark = MET if requirement.met else UNMET
+        lines.append(f"  {paint(f'{mark.icon} {mark.word.upper():<14}', TINTS[mark.tone])} {'required':<8} "
+                     f"{requirement.name.replace('_', ' ').removesuffix(' required')}")
+        if not requirement.met:
+            lines += _wrapped(requirement.message, width)
+    return "\n".join(lines) + "\n"
+
+
+def _count(audit: Audit) -> str:
+    total = len(audit.verdicts) + len(audit.requirements)
+    if not audit.policy or audit.status is Status.NO_POLICY:
+        return ""
+    return f"{audit.failed_gates} of {total} gates and requirements failed" if audit.failed_gates else f"{total} held"
+
+
+def _wrapped(text: str, width: int, first: str = "", indent: int = 28) -> list[str]:
+    space = " " * indent
+    return textwrap.wrap(name(text, 2000), width, initial_indent=space + first,
+                         subsequent_indent=space + " " * len(first), break_on_hyphens=False)
+
+
+def _advice(verdict: Verdict, width: int) -> Iterator[str]:
+    if verdict.remediation and verdict.outcome is not Outcome.PASS:
+        yield from _wrapped(verdict.remediation, width, "Fix: ")

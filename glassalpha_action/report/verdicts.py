@@ -1,0 +1,149 @@
+"""What an audit came to, in words: the verdict and why, each gate, each requirement."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass
+
+from glassalpha_action.records import Audit, Definition, Judged, Measurement, Outcome, Severity, Status, Verdict
+from glassalpha_action.report import words
+from glassalpha_action.report.words import Look
+
+RANK = (Outcome.FAIL, Outcome.ERROR, Outcome.MISSING, Outcome.INCONCLUSIVE, Outcome.WAIVED)
+SEVERITY_RANK = (Severity.error, Severity.warning, Severity.info)
+
+
+@dataclass(frozen=True)
+class Banner:
+    """The first thing a reader sees: the status, one sentence why, and what limits it at once."""
+
+    look: Look
+    word: str
+    sentence: str
+    stamp: str
+    notes: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Part:
+    """A gate's outcome for one attribute."""
+
+    group: str
+    look: Look
+    value: str
+    span: str
+    n: str
+    reason: str
+
+
+@dataclass(frozen=True)
+class Gate:
+    """One gate as a reader needs it. Every text may be empty but `name`, `value`, `required` and `group`."""
+
+    name: str
+    metric: str
+    definition: str
+    issue: str
+    look: Look
+    raw: str
+    severity: str
+    value: str
+    interval: str
+    span: str
+    required: str
+    n: str
+    group: str
+    clause: str
+    rationale: str
+    message: str
+    step: str
+    parts: tuple[Part, ...]
+
+
+def banner(audit: Audit) -> Banner:
+    """The verdict of the whole audit."""
+    status = audit.status if audit.enforced else audit.would_be or audit.status
+    look = words.STATUSES[status]
+    word = look.word if audit.enforced or status is Status.NO_POLICY else f"Would be {look.word.lower()}"
+    sentence = f"{word}: {_why(audit)}." if audit.policy else "No policy applies to this model, so nothing was judged."
+    notes = audit.notes if audit.enforced else (*audit.notes, "This status is not enforced: it does not stop a release.")
+    stamp = "NOT FOR APPROVAL" if audit.profile == "dev" else ""
+    return Banner(look, word, sentence, stamp, notes)
+
+
+def _why(audit: Audit) -> str:
+    gates = len(audit.verdicts)
+    found = Counter(verdict.outcome for verdict in audit.verdicts)
+    phrases = {Outcome.FAIL: ("failed", "failed"), Outcome.ERROR: ("could not be judged",) * 2,
+               Outcome.MISSING: ("was not measured", "were not measured"),
+               Outcome.INCONCLUSIVE: ("is inconclusive", "are inconclusive"), Outcome.WAIVED: ("is waived", "are waived")}
+    parts = [(found[outcome], phrases[outcome][found[outcome] > 1]) for outcome in RANK if found[outcome]]
+    text = [f"{number:,} {phrase}" for number, phrase in parts]
+    if text:
+        text[0] = f"{parts[0][0]:,} of {words.count(gates, 'gate')} {parts[0][1]}"
+    elif found[Outcome.PASS] == gates:
+        text = [f"all {gates:,} gates passed" if gates > 1 else "the one gate passed" if gates else "the policy has no gate"]
+    else:
+        text = [f"{found[Outcome.PASS]:,} of {words.count(gates, 'gate')} passed"]
+    if found[Outcome.NOT_APPLICABLE]:
+        text.append(f"{found[Outcome.NOT_APPLICABLE]:,} {'does' if found[Outcome.NOT_APPLICABLE] == 1 else 'do'} not apply")
+    unmet = sum(not requirement.met for requirement in audit.requirements)
+    if unmet:
+        text.append(f"{words.count(unmet, 'reproducibility requirement')} {'is' if unmet == 1 else 'are'} not met")
+    return words.listed(text)
+
+
+def gates(audit: Audit) -> tuple[Gate, ...]:
+    """Every gate, in the policy's order."""
+    measured = {(m.metric, m.attribute): m for m in audit.measurements}
+    return tuple(_gate(verdict, audit, measured) for verdict in audit.verdicts)
+
+
+def attention(audit: Audit) -> tuple[Gate, ...]:
+    """The gates that did not pass, the gravest first."""
+    graded = [(SEVERITY_RANK.index(verdict.severity), RANK.index(verdict.outcome), place)
+              for place, verdict in enumerate(audit.verdicts) if verdict.outcome in RANK]
+    every = gates(audit)
+    return tuple(every[place] for _, _, place in sorted(graded))
+
+
+def _gate(verdict: Verdict, audit: Audit, measured: dict[tuple[str, str | None], Measurement]) -> Gate:
+    measurement = measured.get((verdict.metric, verdict.attribute))
+    definition = audit.glossary.get(verdict.metric)
+    interval = (verdict.unit, verdict.low, verdict.high)
+    return Gate(
+        name=words.name(verdict.gate), metric=words.name(verdict.title),
+        definition=definition.definition if definition else "", issue=_issue(verdict, definition),
+        look=words.OUTCOMES[verdict.outcome], raw=_raw(verdict), severity=words.SEVERITIES[verdict.severity],
+        value=words.shown(verdict.unit, verdict.value, verdict.threshold),
+        interval=words.interval(*interval, measurement.confidence if measurement else None), span=words.span(*interval),
+        required=words.required(verdict.unit, verdict.comparison, verdict.threshold),
+        n="" if verdict.n is None else f"{verdict.n:,}",
+        group=words.groups(verdict.attribute, verdict.groups, _rows(measurement)),
+        clause=verdict.clause or "", rationale=verdict.rationale or "", message=verdict.message,
+        step=_step(verdict, definition),
+        parts=tuple(_part(verdict, part, measured) for part in verdict.judged) if len(verdict.judged) > 1 else ())
+
+
+def _raw(verdict: Verdict) -> str:
+    return "" if verdict.raw_outcome is verdict.outcome else f"before: {words.OUTCOMES[verdict.raw_outcome].word.lower()}"
+
+
+def _issue(verdict: Verdict, definition: Definition | None) -> str:
+    return definition.advice.issue if definition and verdict.outcome is Outcome.FAIL else ""
+
+
+def _step(verdict: Verdict, definition: Definition | None) -> str:
+    if verdict.outcome not in RANK:
+        return ""
+    return verdict.remediation or (definition.advice.fixes[0] if definition and definition.advice.fixes else "")
+
+
+def _part(verdict: Verdict, part: Judged, measured: dict[tuple[str, str | None], Measurement]) -> Part:
+    return Part(group=words.groups(part.attribute, part.groups, _rows(measured.get((verdict.metric, part.attribute)))),
+                look=words.OUTCOMES[part.outcome], value=words.shown(verdict.unit, part.value, verdict.threshold),
+                span=words.span(verdict.unit, part.low, part.high), n=f"{part.n:,}", reason=part.reason or "")
+
+
+def _rows(measurement: Measurement | None) -> dict[str, int]:
+    return {group.level: group.n for group in measurement.groups} if measurement else {}

@@ -1,0 +1,212 @@
+"""The contract every backend keeps."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import date
+
+import pytest
+
+from glassalpha_action.documents import UserError
+from glassalpha_action.records import Outcome, Requirement, Status
+from glassalpha_action.registry import Event, Head, Registry, chain
+from tests import samples
+from tests.registry.backends import HOSTILE, NOW, TODAY, fill
+
+
+def test_an_empty_registry(registry: Registry) -> None:
+    assert registry.head() == Head(0, chain.GENESIS)
+    assert registry.query_all() == []
+    assert registry.query_failed_gates_summary() == {"gate_name": [], "count": []}
+    assert registry.verify() == []
+
+
+def test_an_audit_comes_back_as_it_went_in(registry: Registry) -> None:
+    audit = samples.audit()
+    receipt = registry.submit(audit, recorded_at=NOW, metadata={"cost_center": "CR-4501", "run": "7"}, author="grace")
+    assert registry.head() == Head(1, receipt.link)
+    assert receipt.link == chain.link(chain.GENESIS, 1, receipt.digest)
+    assert registry.audit(audit.audit_id).to_json() == audit.to_json()
+    assert registry.audit(audit.audit_id[:6]) == audit
+    (row,) = registry.query_all()
+    assert (row.model_id, row.team, row.cost_center, row.as_of) == ("credit_model_v2", "credit-risk", "CR-4501", "2025-01-05")
+    assert (row.status, row.enforced, row.failed_gates, row.author) == ("BLOCKED", True, 2, "grace")
+    assert row.metadata == {"cost_center": "CR-4501", "run": "7"}
+    assert (row.recorded_at, row.link, row.policy_id, row.data_rows) == (NOW, receipt.link, "sample-policy", 300)
+
+
+def test_the_same_audit_twice_is_one_row(opener: Callable[[], Registry]) -> None:
+    with opener() as registry:
+        first = registry.submit(samples.audit(), recorded_at=NOW)
+    with opener() as registry:
+        again = registry.submit(samples.audit(), recorded_at="2025-02-01T00:00:00Z", metadata={"team": "other"})
+        assert (again.seq, again.link, again.digest, again.new) == (first.seq, first.link, first.digest, False)
+        assert [row.team for row in registry.query_all(latest=False)] == ["credit-risk"]
+
+
+def test_a_proposed_audit_does_not_change_the_standing(registry: Registry) -> None:
+    registry.submit(samples.audit(status=Status.PASSED), recorded_at=NOW)
+    proposed = samples.audit(status=Status.BLOCKED, as_of="2025-01-06")
+    assert registry.submit(proposed, recorded_at=NOW, stage="proposed").new
+    assert [row.status for row in registry.query_all()] == ["PASSED"]
+    assert [row.status for row in registry.query_all(stage="proposed")] == ["BLOCKED"]
+    assert registry.query_failed_gates_summary()["count"] == []
+    assert registry.submit(proposed, recorded_at=NOW).new, "merged: the same audit now stands on main too"
+    assert [row.status for row in registry.query_all()] == ["BLOCKED"]
+    assert registry.audit(proposed.audit_id) == proposed
+    assert registry.verify() == []
+
+
+def test_the_latest_audit_is_that_of_the_latest_day_then_the_last_submitted(registry: Registry) -> None:
+    registry.submit(samples.audit(as_of="2025-01-05", status=Status.PASSED), recorded_at=NOW)
+    registry.submit(samples.audit(as_of="2025-01-04", status=Status.BLOCKED), recorded_at=NOW)
+    assert [row.as_of for row in registry.query_all()] == ["2025-01-05"]
+    assert [row.as_of for row in registry.history("credit_model_v2")] == ["2025-01-04", "2025-01-05"]
+    registry.submit(samples.audit(as_of="2025-01-05", status=Status.REVIEW), recorded_at=NOW)
+    assert [row.status for row in registry.query_all()] == ["REVIEW"]
+    assert len(registry.query_all(latest=False)) == 3
+
+
+def test_last_n_days_counts_by_the_day_of_the_audit(registry: Registry) -> None:
+    fill(registry)
+    assert [row.model_id for row in registry.query_all(last_n_days=3)] == ["credit_model_v2", "fraud_model_v3"]
+    assert [row.model_id for row in registry.query_all(2)] == ["credit_model_v2"]
+    assert [row.model_id for row in registry.query_all(0, today=date(2025, 1, 5))] == ["credit_model_v2"]
+    assert len(registry.query_all(10**9)) == 3
+    with pytest.raises(UserError, match="0 or more"):
+        registry.query_all(-1)
+
+
+def test_filters_look_at_the_latest_audit_only(registry: Registry) -> None:
+    fill(registry)
+    registry.submit(samples.audit("credit_model_v2", Status.PASSED, "2025-01-06"), recorded_at=NOW)
+    assert registry.query_all(status="BLOCKED") == []
+    assert [row.model_id for row in registry.query_all(status="BLOCKED", latest=False)] == ["credit_model_v2"]
+    assert [row.model_id for row in registry.query_all(team="fraud")] == ["fraud_model_v3"]
+    assert registry.query_all(use_case="pricing") == []
+    with pytest.raises(UserError, match="no status 'APPROVED'"):
+        registry.query_all(status="APPROVED")
+
+
+def test_a_status_that_is_not_enforced_keeps_its_name_and_shows_would_be(registry: Registry) -> None:
+    audit = samples.audit(enforced=False, profile="dev")
+    registry.submit(audit, recorded_at=NOW)
+    (row,) = registry.query_all(status="BLOCKED")
+    assert (row.status, row.enforced, row.shown()) == ("BLOCKED", False, "would be BLOCKED")
+
+
+def test_approved_is_shown_only_with_an_approval_of_an_audit_that_may_have_one(registry: Registry) -> None:
+    fill(registry)
+    rows = registry.query_all()
+    everything = {row.audit_id for row in rows}
+    assert [row.shown() for row in rows] == ["BLOCKED", "PASSED", "REVIEW"]
+    assert [row.shown(everything) for row in rows] == ["BLOCKED", "APPROVED", "APPROVED"]
+
+
+def test_the_summary_counts_models_in_their_latest_audit(registry: Registry) -> None:
+    registry.submit(samples.audit("a", as_of="2025-01-01"), recorded_at=NOW)
+    registry.submit(samples.audit("a", as_of="2025-01-02"), recorded_at=NOW)
+    registry.submit(samples.audit("b", as_of="2025-01-01"), recorded_at=NOW)
+    registry.submit(samples.audit("b", Status.PASSED, as_of="2025-01-02"), recorded_at=NOW)
+    registry.submit(samples.audit("c", Status.PASSED, verdicts=(samples.verdict(samples.GAP, Outcome.FAIL),),
+                                  requirements=(Requirement(name="seed_required", met=False, message="Set one."),)),
+                    recorded_at=NOW)  # fmt: skip
+    assert registry.query_failed_gates_summary() == {
+        "gate_name": ["Demographic parity difference gate", "Statistical power gate", "seed_required"],
+        "count": [2, 1, 1],
+    }
+
+
+def test_models_policies_gates_and_measurements_are_tables(registry: Registry) -> None:
+    fill(registry)
+    registry.submit(samples.audit("fraud_model_v3", Status.PASSED, "2025-01-04", "fraud"), recorded_at=NOW)
+    registry.submit(samples.audit("fraud_model_v3", Status.PASSED, "2025-01-05", "risk"), recorded_at=NOW)
+    teams = registry.fetch("SELECT seq, team FROM models WHERE model_id = :m ORDER BY seq", {"m": "fraud_model_v3"})
+    assert teams == [{"seq": 2, "team": "fraud"}, {"seq": 6, "team": "risk"}]
+    assert registry.fetch("SELECT seq, sha256, text FROM policies") == [
+        {"seq": 1, "sha256": samples.POLICY.sha256, "text": samples.POLICY_TEXT}
+    ]
+    gates = registry.fetch("SELECT gate_id, outcome, value, threshold, failed FROM gates WHERE seq = 1 ORDER BY position")
+    assert gates[1] == {"gate_id": "demographic-parity-difference", "outcome": "FAIL", "value": 0.13, "threshold": 0.1,
+                        "failed": 1}  # fmt: skip
+    power = registry.fetch("SELECT value, reason, attribute FROM measurements WHERE seq = 1 AND metric = 'statistical_power'")
+    assert power == [{"value": None, "reason": "only one group has rows", "attribute": "age_group"}]
+
+
+def test_events_are_records_of_the_same_chain(registry: Registry) -> None:
+    fill(registry)
+    event = Event("training.held", "credit-risk", NOW, "Ada", {"attendees": 12})
+    assert registry.events(kind="training.held", subject="credit-risk") == [event]
+    assert registry.events(kind="other") == []
+    again = registry.record_event(event)
+    assert (again.seq, again.new, registry.head().seq) == (4, False, 4)
+
+
+def test_an_altered_audit_is_not_recorded(registry: Registry) -> None:
+    altered = samples.audit().model_copy(update={"status": Status.PASSED})
+    with pytest.raises(UserError, match="altered after it was made") as refused:
+        registry.submit(altered, recorded_at=NOW)
+    assert refused.value.exit_code == 5
+    assert registry.head().seq == 0
+
+
+@pytest.mark.parametrize("moment", ["", "2025-01-06", "2025-01-06T08:30:00", "2025-13-06T08:30:00Z", "yesterday"])
+def test_a_moment_that_is_none_is_refused(registry: Registry, moment: str) -> None:
+    with pytest.raises(UserError, match="YYYY-MM-DDTHH:MM:SSZ"):
+        registry.submit(samples.audit(), recorded_at=moment)
+    assert registry.head().seq == 0
+
+
+@pytest.mark.parametrize("day", ["2025-1-5", "20250105", "5 January"])
+def test_a_day_that_is_none_is_refused(registry: Registry, day: str) -> None:
+    with pytest.raises(UserError, match="YYYY-MM-DD"):
+        registry.submit(samples.audit(as_of=day), recorded_at=NOW)
+
+
+@pytest.mark.parametrize("wanted", ["", "abc", "zzzzzzzz", "%%%%%%", "abcdef' OR 1=1"])
+def test_what_is_no_audit_id_is_refused(registry: Registry, wanted: str) -> None:
+    fill(registry)
+    with pytest.raises(UserError, match="an audit id is"):
+        registry.audit(wanted)
+
+
+def test_an_audit_that_is_not_there(registry: Registry) -> None:
+    fill(registry)
+    with pytest.raises(UserError, match="holds no audit 000000"):
+        registry.audit("000000")
+
+
+@pytest.mark.parametrize("text", HOSTILE)
+def test_hostile_text_comes_back_unchanged_and_does_nothing(registry: Registry, text: str) -> None:
+    audit = samples.audit(text, team=text)
+    registry.submit(audit, recorded_at=NOW, metadata={text: text, "cost_center": text}, author=text)
+    registry.record_event(Event(text, text, NOW, text, {text: [text]}))
+    (row,) = registry.query_all(team=text, use_case="credit_scoring", today=TODAY)
+    assert (row.model_id, row.team, row.author, row.metadata[text]) == (text, text, text, text)
+    assert registry.history(text) == [row]
+    assert registry.audit(row.audit_id).model.id == text
+    assert registry.events(subject=text)[0].body == {text: [text]}
+    assert registry.verify() == []
+
+
+def test_text_that_no_json_can_hold_is_refused(registry: Registry) -> None:
+    with pytest.raises(UserError, match="canonical JSON"):
+        registry.submit(samples.audit(), recorded_at=NOW, author="\ud800")
+    assert registry.head().seq == 0
+
+
+def test_a_failure_inside_an_append_leaves_nothing(registry: Registry, monkeypatch: pytest.MonkeyPatch) -> None:
+    real = type(registry).insert
+
+    def failing(self: Registry, table: str, cells: list[dict[str, object]]) -> None:
+        if table == "measurements":
+            raise KeyboardInterrupt
+        real(self, table, cells)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(type(registry), "insert", failing)
+        with pytest.raises(KeyboardInterrupt):
+            registry.submit(samples.audit(), recorded_at=NOW)
+    assert registry.head().seq == 0
+    assert registry.fetch("SELECT count(*) AS n FROM gates") == [{"n": 0}]
+    assert registry.submit(samples.audit(), recorded_at=NOW).seq == 1
