@@ -9,7 +9,7 @@
       text = text.replaceAll(`"${tint}"`, JSON.stringify(style.getPropertyValue(name).trim()));
     }
     for (const [id, figure] of Object.entries(JSON.parse(text).figures)) {
-      const box = document.getElementById(id);
+      const box = document.getElementById(`plot-${id}`);
       box.closest("figure").classList.add("lively");
       figure.layout.font.family = style.getPropertyValue("--sans").trim();
       Plotly.react(box, figure.data, figure.layout, { displayModeBar: false, responsive: true });
