@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -25,6 +26,8 @@ from glassalpha_action.documents import (
     read_bytes,
 )
 from glassalpha_action.records import ModelCard, sha256
+
+PLACEHOLDER = re.compile(r"\{\{\s*([A-Za-z_][A-Za-z0-9_]*)\s*\}\}")
 
 
 def _label(value: object) -> object:
@@ -192,6 +195,17 @@ class Config:
         return UserError(f"{self.where(*keys)}: {message}", exit_code=exit_code)
 
 
+def filled(templates: Mapping[str, str], environment: Mapping[str, str], where: str) -> dict[str, str]:
+    """`templates` with each `{{ NAME }}` taken from `environment`; `where` is what an error points at.
+
+    Raises UserError that names every variable which is not set or empty.
+    """
+    wanted = {name for text in templates.values() for name in PLACEHOLDER.findall(text)}
+    if missing := sorted(name for name in wanted if not environment.get(name, "").strip()):
+        raise UserError(f"{where}: the environment does not say {', '.join(missing)}; set it before submitting.")
+    return {key: PLACEHOLDER.sub(lambda found: environment[found[1]], text) for key, text in templates.items()}
+
+
 def load(path: Path) -> Config:
     """Read the audit.yaml at `path` and what it extends.
 
@@ -230,10 +244,15 @@ def _check(document: AuditConfig, tree: Tree) -> None:
         said.append(
             (("model", "path"), "both a model and a predictions column are given; keep the one this audit is to judge.")
         )
-    roles = {"target_column": data.target_column, "score_column": data.score_column,
-             "prediction_column": data.prediction_column}
+    roles = {
+        "target_column": data.target_column,
+        "score_column": data.score_column,
+        "prediction_column": data.prediction_column,
+    }
     for name in {*(data.feature_columns or ())} & {v for v in roles.values() if v}:
-        said.append((("data", "feature_columns"), f"`{name}` is a feature and the target or a prediction; remove it here."))
+        said.append(
+            (("data", "feature_columns"), f"`{name}` is a feature and the target or a prediction; remove it here.")
+        )
     if said:
         problems = []
         for keys, message in said:

@@ -121,7 +121,8 @@ class Cube:
             np.add.at(total, flat, values)
             sums.append(total.reshape(shape))
         axis = replace(axes[0], name=" & ".join(names), levels=tuple(levels)) if axes else Axis("", ("",))
-        return Slice(axis, *sums, self.edges, self.favorable_positive, self.scored)
+        count, score, square = sums
+        return Slice(axis, count, score, square, self.edges, self.favorable_positive, self.scored)
 
 
 def bin_edges(threshold: float | None) -> Floats:

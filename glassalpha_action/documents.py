@@ -1,4 +1,4 @@
-"""Reads the YAML that people write into frozen models: every mistake at once, each with its file, line and a way out."""
+"""Reads the YAML that people write into frozen models: every mistake at once, each with its line and a way out."""
 
 from __future__ import annotations
 
@@ -104,7 +104,9 @@ def read_bytes(path: Path, name: str) -> bytes:
     if not path.is_file():
         raise UserError(f"{name}: there is no such file; check the path.")
     if path.stat().st_size > SIZE_LIMIT:
-        raise UserError(f"{name}: larger than {SIZE_LIMIT >> 20} MiB, which no document of ours needs; is it the right file?")
+        raise UserError(
+            f"{name}: larger than {SIZE_LIMIT >> 20} MiB, which no document of ours needs; is it the right file?"
+        )
     return path.read_bytes()
 
 
@@ -127,6 +129,10 @@ def _scalar(event: yaml.ScalarEvent) -> Any:
     return event.value
 
 
+def _line(event: Any) -> int:
+    return int(event.start_mark.line) + 1
+
+
 class _Parser:
     """Builds the tree from parser events, so that depth, size, tags, aliases and repeated keys are all in hand."""
 
@@ -139,7 +145,7 @@ class _Parser:
         self.count = 0
 
     def fail(self, event: Any, message: str) -> DocumentError:
-        return DocumentError([Problem(self.name, event.start_mark.line + 1, message)])
+        return DocumentError([Problem(self.name, _line(event), message)])
 
     def value(self, event: Any, path: KeyPath) -> Any:
         before = self.count
@@ -148,7 +154,7 @@ class _Parser:
             raise self.fail(event, f"more than {NODE_LIMIT:,} values once its aliases are written out; it is refused.")
         if len(path) > DEPTH_LIMIT:
             raise self.fail(event, f"nested deeper than {DEPTH_LIMIT} levels; it is refused.")
-        line = event.start_mark.line + 1
+        line = _line(event)
         if isinstance(event, yaml.AliasEvent):
             if event.anchor not in self.anchors:
                 raise self.fail(event, f"the alias *{event.anchor} has no anchor before it.")
@@ -180,7 +186,7 @@ class _Parser:
         while not isinstance(event := next(self.events), yaml.MappingEndEvent):
             if not isinstance(event, yaml.ScalarEvent):
                 raise self.fail(event, "a key must be plain text.")
-            key, line = event.value, event.start_mark.line + 1
+            key, line = event.value, _line(event)
             if key == "<<":
                 raise self.fail(event, "merge keys (<<) are not accepted; write the values out or use `extends`.")
             if key in items:
@@ -215,7 +221,9 @@ def parse(content: bytes, name: str) -> Tree:
     keys, or more than the accepted depth or number of values.
     """
     if len(content) > SIZE_LIMIT:
-        raise UserError(f"{name}: larger than {SIZE_LIMIT >> 20} MiB, which no document of ours needs; is it the right file?")
+        raise UserError(
+            f"{name}: larger than {SIZE_LIMIT >> 20} MiB, which no document of ours needs; is it the right file?"
+        )
     try:
         return _Parser(content.decode("utf-8-sig"), name).document()
     except UnicodeDecodeError as error:
@@ -224,7 +232,9 @@ def parse(content: bytes, name: str) -> Tree:
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         said = " ".join(part for part in (error.context, error.problem) if part)
-        raise DocumentError([Problem(name, mark.line + 1 if mark else None, f"not readable as YAML: {said}.")]) from None
+        raise DocumentError(
+            [Problem(name, mark.line + 1 if mark else None, f"not readable as YAML: {said}.")]
+        ) from None
     except yaml.YAMLError as error:
         raise DocumentError([Problem(name, None, f"not readable as YAML: {str(error).splitlines()[0]}.")]) from None
 
@@ -318,4 +328,4 @@ def _sentence(path: KeyPath, error: ErrorDetails, tree: Tree, keys: list[str]) -
         "finite_number": f"`{shown}` must be a finite number.",
         "tuple_type": f"`{shown}` must be a list.",
     }.get(kind)
-    return said or f"`{shown}`: {error['msg'].removeprefix('Value error, ')}.".replace("..", ".")
+    return said or f"`{shown}`: {error['msg'].removeprefix('Value error, ').removeprefix('Input ')}.".replace("..", ".")

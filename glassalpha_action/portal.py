@@ -24,10 +24,12 @@ from glassalpha_action import registry, report
 from glassalpha_action.documents import UserError
 from glassalpha_action.pages import reading, site
 from glassalpha_action.pages.data import Model, Page, Portfolio
+from glassalpha_action.pages.render import compact
 from glassalpha_action.records import Audit
 from glassalpha_action.report.html import PLOTLY
 
 ASSETS = Path(__file__).resolve().parent / "pages" / "assets"
+THEME = ASSETS.parent / "theme"
 REPORT = Path(report.__file__).resolve().parent
 PLACE = "assets/glassalpha"
 REPORTS: dict[str, Callable[[Audit], bytes]] = {
@@ -53,6 +55,7 @@ class PortalPlugin(BasePlugin[PortalConfig]):
         """Make the site one that reads from a folder and asks no other host for anything."""
         config.use_directory_urls = False
         config.theme["font"] = False
+        config.theme.dirs.insert(0, str(THEME))
         config.extra["generator"] = False
         # The search runs in a worker, which a browser refuses to a page opened from a folder: this stands in for it.
         config.extra.setdefault("polyfills", []).append(f"{PLACE}/iframe-worker.js")
@@ -92,10 +95,14 @@ class PortalPlugin(BasePlugin[PortalConfig]):
         if made is None:
             return content
         page.meta["title"] = html.escape(made.title)
-        page.meta["hide"] = ["navigation"] if made.contents else ["navigation", "toc"]
+        page.meta["template"] = "glassalpha.html"
         page.meta["search"] = {"exclude": True}
-        page.toc = get_toc([{"level": 2, "id": anchor, "name": name, "children": []} for anchor, name in made.contents])
+        page.toc = get_toc([{"level": 1, "id": "content", "name": "", "children": []}])
         return made.body
+
+    def on_post_page(self, output: str, *, page: MkDocsPage, config: MkDocsConfig) -> str:
+        """Leave out what a browser does not need: there are thousands of pages."""
+        return compact(output)
 
     @event_priority(-50)
     def on_post_build(self, *, config: MkDocsConfig) -> None:

@@ -4,12 +4,10 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping
-from enum import StrEnum
+from enum import Enum, StrEnum
 from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict
-
-SCHEMA_VERSION = "1"
 
 
 class Severity(StrEnum):
@@ -23,7 +21,7 @@ class Severity(StrEnum):
 class Outcome(StrEnum):
     """What judging one gate came to."""
 
-    PASS = "PASS"
+    PASS = "PASS"  # noqa: S105
     FAIL = "FAIL"
     INCONCLUSIVE = "INCONCLUSIVE"
     MISSING = "MISSING"
@@ -41,7 +39,7 @@ class Status(StrEnum):
     NO_POLICY = "NO_POLICY"
 
 
-class Better(StrEnum):
+class Better(Enum):
     """Which way a metric improves."""
 
     higher = "higher"
@@ -150,8 +148,15 @@ class Comparison(StrEnum):
     @property
     def sign(self) -> str:
         """The comparison as a reader writes it."""
-        return {"greater_than": ">", "greater_than_or_equal": "≥", "less_than": "<", "less_than_or_equal": "≤",
-                "equals": "=", "between": "within", "present": "is measured"}[self.value]
+        return {
+            "greater_than": ">",
+            "greater_than_or_equal": "≥",
+            "less_than": "<",
+            "less_than_or_equal": "≤",
+            "equals": "=",
+            "between": "within",
+            "present": "is measured",
+        }[self.value]
 
 
 class Judged(Record):
@@ -322,7 +327,7 @@ class Provenance(Record):
 class Audit(Record):
     """One model, measured and judged on one day: the waist of the house and the published wire format."""
 
-    schema_version: Literal["1"] = SCHEMA_VERSION
+    schema_version: Literal["1"] = "1"
     audit_id: str
     status: Status
     enforced: bool

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import re
 from collections.abc import Mapping
 from datetime import date
 from enum import StrEnum
@@ -13,6 +12,7 @@ from typing import Annotated, Any
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, ValidationError
 
 DEFAULT_CONFIG = ("**/audit.yaml", "**/*.audit.yaml")
+DEFAULT_DATABASE = "model_registry.db"
 
 
 class Mode(StrEnum):
@@ -81,8 +81,8 @@ class Inputs(BaseModel):
 
     mode: Mode = Field(
         Mode.audit,
-        description="What to do. audit: audit the models and write the reports. record: the same, then add the audits to "
-        "the registry. site: build the portal from the registry; nothing is audited.",
+        description="What to do. audit: audit the models and write the reports. record: the same, then add the audits "
+        "to the registry. site: build the portal from the registry; nothing is audited.",
     )
     config: Annotated[tuple[str, ...], BeforeValidator(_lines), Field(min_length=1)] = Field(
         DEFAULT_CONFIG,
@@ -91,16 +91,17 @@ class Inputs(BaseModel):
     )
     policy: str | None = Field(
         None,
-        description="Policy file, relative to working-directory, to judge every model by, instead of the one each audit "
-        "file names.",
+        description="Policy to judge every model by, instead of the one each audit file names: a file relative to "
+        "working-directory, or the name of a pack that comes with this action.",
     )
     strict: bool = Field(
-        False, description="Enforce every rule of strict mode: seed, clean commit, hashes, and warnings that are errors."
+        False,
+        description="Enforce every rule of strict mode: seed, clean commit, hashes, and warnings that are errors.",
     )
     fail_on: FailOn = Field(
         FailOn.error,
-        description="When to exit 1. error: a model is blocked, or no policy applies to it. warning: also when it needs "
-        "review. never: the verdict does not fail the run; faults still do.",
+        description="When to exit 1. error: a model is blocked, or no policy applies to it. warning: also when it "
+        "needs review. never: the verdict does not fail the run; faults still do.",
     )
     model_trust: Trust = Field(
         Trust.sandbox,
@@ -112,7 +113,8 @@ class Inputs(BaseModel):
     )
     working_directory: Folder = Field(".", description="Folder of the workspace that everything else is relative to.")
     output_dir: Folder = Field(
-        "glassalpha-report", description="Folder, relative to working-directory, for reports, audit records and the site."
+        "glassalpha-report",
+        description="Folder, relative to working-directory, for reports, audit records and the site.",
     )
     formats: Annotated[tuple[Format, ...], BeforeValidator(_words)] = Field(
         (Format.html, Format.pdf),
@@ -125,16 +127,16 @@ class Inputs(BaseModel):
     )
     registry_url: SecretStr = Field(
         SecretStr("model_registry.db"),
-        description="The registry for modes record and site: a SQLite file, relative to working-directory. Never printed.",
+        description="The registry for modes record and site: a SQLite file, relative to working-directory.",
     )
 
 
 class Runner(BaseModel):
-    """What the runner says about the run; outside GitHub most of it is empty and the workspace is the current folder."""
+    """What the runner says about the run; outside GitHub it says little, and the workspace is the current folder."""
 
     model_config = ConfigDict(frozen=True)
 
-    workspace: Path = Path()
+    workspace: Path = Field(default_factory=Path.cwd)
     event_name: str = ""
     event_path: Path | None = None
     output: Path | None = None
@@ -173,7 +175,8 @@ def read(environment: Mapping[str, str] | None = None) -> Settings:
 
     Where inputs are wrong, all are at their defaults and `problems` says what is wrong.
     """
-    given = {name: value for name, value in (variables() if environment is None else environment).items() if value.strip()}
+    found = variables() if environment is None else environment
+    given = {name: value for name, value in found.items() if value.strip()}
     runner = Runner.model_validate(
         {name: given[key] for name in Runner.model_fields if (key := f"GITHUB_{name.upper()}") in given}
     )
@@ -223,20 +226,6 @@ def database() -> str:
 def colour(terminal: bool) -> bool:
     """Whether to colour what is printed: on a terminal, unless NO_COLOR is set."""
     return terminal and not variables().get("NO_COLOR")
-
-
-def filled(templates: Mapping[str, str], where: str) -> dict[str, str]:
-    """`templates` with each `{{ NAME }}` taken from the environment; `where` is what an error points at.
-
-    Raises UserError that names every variable which is not set or empty.
-    """
-    from glassalpha_action.documents import UserError
-
-    given = variables()
-    wanted = {name for text in templates.values() for name in PLACEHOLDER.findall(text)}
-    if missing := sorted(name for name in wanted if not given.get(name, "").strip()):
-        raise UserError(f"{where}: the environment does not say {', '.join(missing)}; set it before submitting.")
-    return {key: PLACEHOLDER.sub(lambda found: given[found[1]], text) for key, text in templates.items()}
 
 
 def _sentence(error: Any, written: Mapping[str, str]) -> str:

@@ -1,0 +1,1 @@
+"""The command line: one file a command group; it wires clock, git, environment and registry together."""

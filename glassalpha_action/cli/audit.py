@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Sequence
 from datetime import UTC, date, datetime
 from pathlib import Path
@@ -20,8 +21,14 @@ def today() -> date:
     return datetime.now(UTC).date()
 
 
-def run(config_path: Path, *, policy: str | None = None, strict: bool = False, as_of: str | None = None,
-        model_trust: str = "sandbox") -> Audit:
+def run(
+    config_path: Path,
+    *,
+    policy: str | None = None,
+    strict: bool = False,
+    as_of: str | None = None,
+    model_trust: str = "sandbox",
+) -> Audit:
     """Audit the model that `config_path` describes, by `policy` (a path or a pack's name) or the one it names.
 
     `as_of` is the day of the audit, YYYY-MM-DD, today in UTC where it is not given. Raises UserError.
@@ -39,10 +46,17 @@ def _run(config: Config, policy: str | None, strict: bool, as_of: str | None, mo
 
     day = _day(as_of)
     chosen = load_policy(config, policy)
-    subject = load(config, as_of=day.isoformat(), commit=commit_at(config.path.parent), strict=strict,
-                   trust=Trust(model_trust), policy_sha256=chosen.sha256 if chosen else None)
-    return judge(subject.rows, config=config.document, data=subject.data, provenance=subject.provenance,
-                 policy=chosen, today=day)
+    subject = load(
+        config,
+        as_of=day.isoformat(),
+        commit=commit_at(config.path.parent),
+        strict=strict,
+        trust=Trust(model_trust),
+        policy_sha256=chosen.sha256 if chosen else None,
+    )
+    return judge(
+        subject.rows, config=config.document, data=subject.data, provenance=subject.provenance, policy=chosen, today=day
+    )
 
 
 def _day(as_of: str | None) -> date:
@@ -103,13 +117,15 @@ def write(audit: Audit, outputs: Sequence[Path]) -> list[Path]:
     return list(dict.fromkeys(written))
 
 
-def submit(audit: Audit, config: Config, database: str | None, *, stage: str = "main") -> str:
+def submit(audit: Audit, config: Config, database: str | None) -> str:
     """Record `audit` where --database or audit.yaml says; returns what to tell the user."""
     from glassalpha_action import registry, settings
+    from glassalpha_action.config import filled
 
-    place = database or (str(config.resolve("registry", "database")) if config.document.registry.database
-                         else settings.database())
-    metadata = settings.filled(config.document.registry.metadata, config.where("registry", "metadata"))
+    place = database or (
+        str(config.resolve("registry", "database")) if config.document.registry.database else settings.database()
+    )
+    metadata = filled(config.document.registry.metadata, settings.variables(), config.where("registry", "metadata"))
     if audit.model.team and "team" not in metadata:
         metadata = {**metadata, "team": audit.model.team}
     with registry.connect(place, create=True) as kept:
@@ -121,18 +137,43 @@ def submit(audit: Audit, config: Config, database: str | None, *, stage: str = "
 @click.option("--config", "config_path", required=True, type=click.Path(path_type=Path), help="The model's audit.yaml.")
 @click.option("--policy-gates", "policy", help="The policy to judge by, a file or a pack's name; else audit.yaml's.")
 @click.option("--strict", is_flag=True, help="Enforce every rule of reproducibility; warnings become errors.")
-@click.option("--output", "outputs", multiple=True, type=click.Path(path_type=Path),
-              help="Write a report: .html, .pdf, .md or .json by its ending. May be given several times.")
+@click.option(
+    "--output",
+    "outputs",
+    multiple=True,
+    type=click.Path(path_type=Path),
+    help="Write a report: .html, .pdf, .md or .json by its ending. May be given several times.",
+)
 @click.option("--as-of", metavar="YYYY-MM-DD", help="The day of the audit; today in UTC if not given.")
-@click.option("--model-trust", type=click.Choice(["sandbox", "safe", "trusted"]), default="sandbox", show_default=True,
-              help="How far a model file that can run code is trusted.")
-@click.option("--fail-on", type=click.Choice(["error", "warning", "never"]), default="error", show_default=True,
-              help="What exits 1: a blocked audit, one that needs review too, or nothing.")
+@click.option(
+    "--model-trust",
+    type=click.Choice(["sandbox", "safe", "trusted"]),
+    default="sandbox",
+    show_default=True,
+    help="How far a model file that can run code is trusted.",
+)
+@click.option(
+    "--fail-on",
+    type=click.Choice(["error", "warning", "never"]),
+    default="error",
+    show_default=True,
+    help="What exits 1: a blocked audit, one that needs review too, or nothing.",
+)
 @click.option("--submit", "submit_", is_flag=True, help="Record the audit in the registry.")
 @click.option("--database", help="The registry to record in; else audit.yaml's.")
 @click.option("--quiet", is_flag=True, help="Print only errors.")
-def audit(config_path: Path, policy: str | None, strict: bool, outputs: tuple[Path, ...], as_of: str | None,
-          model_trust: str, fail_on: str, submit_: bool, database: str | None, quiet: bool) -> Any:
+def audit(
+    config_path: Path,
+    policy: str | None,
+    strict: bool,
+    outputs: tuple[Path, ...],
+    as_of: str | None,
+    model_trust: str,
+    fail_on: str,
+    submit_: bool,
+    database: str | None,
+    quiet: bool,
+) -> Any:
     """Audit one model and judge it by a policy."""
     from glassalpha_action import settings
     from glassalpha_action.config import load as load_config
@@ -143,7 +184,8 @@ def audit(config_path: Path, policy: str | None, strict: bool, outputs: tuple[Pa
     config = load_config(config_path)
     found = _run(config, policy, strict, as_of, model_trust)
     if not quiet:
-        click.echo(render_text(found, colour=settings.colour(click.get_text_stream("stdout").isatty())), nl=False)
+        on_terminal = sys.stdout.isatty()
+        click.echo(render_text(found, colour=settings.colour(on_terminal)), nl=False)
         if found.policy is None:
             click.echo("  Name a policy with --policy-gates, or in audit.yaml under `policy:`.", err=True)
     for path in write(found, outputs):

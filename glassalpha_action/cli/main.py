@@ -70,7 +70,7 @@ def main(argv: Sequence[str] | None = None) -> None:
 
         if "--debug" in arguments:
             raise
-        click.echo(f"glassalpha: {_sentence(error)}", err=True)
+        click.echo(_sentence(error), err=True)
         sys.exit(error.exit_code if isinstance(error, UserError) else 3)
     sys.exit(code if isinstance(code, int) else 0)
 

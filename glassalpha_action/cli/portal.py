@@ -13,6 +13,7 @@ from glassalpha_action.documents import UserError
 if TYPE_CHECKING:
     from mkdocs.config.defaults import MkDocsConfig
 
+DEFAULT = "model_registry.db"
 CACHE = Path(".cache/glassalpha/reports")
 
 
@@ -27,10 +28,11 @@ def portal() -> None:
               help="Where the site goes; what is in that folder is replaced.")
 @click.option("--reports", type=click.Path(file_okay=False, path_type=Path), default=CACHE, show_default=True,
               help="Where reports are kept, so that an unchanged model's is not made again.")
+@click.option("--no-reports", is_flag=True, help="Leave the HTML and PDF reports out.")
 @click.option("--as-of", metavar="YYYY-MM-DD", help="Show the registry as it stood on that day. Default: its newest audit's.")
-def build_command(database: str | None, out: Path, reports: Path, as_of: str | None) -> None:
+def build_command(database: str | None, out: Path, reports: Path, no_reports: bool, as_of: str | None) -> None:
     """Build the portal: a folder of pages that opens in a browser as it is."""
-    place = build(database or settings.database(), out, as_of, reports)
+    place = build(database or settings.variables().get("GLASSALPHA_DATABASE") or DEFAULT, out, as_of, None if no_reports else reports)
     click.echo(f"The portal is in {place}: open {place / 'index.html'}")
 
 
@@ -44,7 +46,7 @@ def serve(database: str | None, out: Path, port: int, as_of: str | None) -> None
     from functools import partial
     from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 
-    place = build(database or settings.database(), out, as_of)
+    place = build(database or settings.variables().get("GLASSALPHA_DATABASE") or DEFAULT, out, as_of)
     try:
         server = ThreadingHTTPServer(("127.0.0.1", port), partial(SimpleHTTPRequestHandler, directory=str(place)))
     except OSError as error:
@@ -57,9 +59,10 @@ def serve(database: str | None, out: Path, port: int, as_of: str | None) -> None
             click.echo("stopped")
 
 
-def build(database: str, out: Path, as_of: str | None = None, reports: Path = CACHE) -> Path:
+def build(database: str, out: Path, as_of: str | None = None, reports: Path | None = CACHE) -> Path:
     """Build the portal of `database` into `out` and return that folder.
 
+    `reports` is where HTML and PDF reports are kept between builds; None leaves them out of the portal.
     A mkdocs.yml in the current folder that names our plugin is used, else the one that is shipped. Raises UserError (2)
     where the registry cannot be opened, the day is none, or the site does not build.
     """
@@ -73,7 +76,10 @@ def build(database: str, out: Path, as_of: str | None = None, reports: Path = CA
         config = _config(place)
         plugin = config.plugins["glassalpha"]
         plugin.config.database = database if "://" in database else str(Path(database).resolve())
-        plugin.config.cache = str(reports.resolve())
+        if reports is None:
+            plugin.config.reports = []
+        else:
+            plugin.config.cache = str(reports.resolve())
         plugin.config.as_of = as_of
         config.plugins.on_startup(command="build", dirty=False)
         build_site(config)

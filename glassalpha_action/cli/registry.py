@@ -19,7 +19,6 @@ from glassalpha_action.documents import UserError
 from glassalpha_action.records import Audit, sealed
 from glassalpha_action.registry import Receipt, Registry, Row, connect
 
-DEFAULT = "model_registry.db"
 AUDIT_LIMIT = 20 << 20
 COLUMNS = ("model_id", "team", "last_audit", "failed_gates", "status")
 WIDTHS = (17, 0, 0, 0, 0)
@@ -32,7 +31,7 @@ F = TypeVar("F", bound=Callable[..., Any])
 def _database(command: F) -> F:
     return click.option(
         "--database", metavar="FILE|URL",
-        help=f"The registry: a file or sqlite:///file. Else the environment's GLASSALPHA_DATABASE, else {DEFAULT}.",
+        help="The registry: a file or sqlite:///file. Else GLASSALPHA_DATABASE in the environment, else model_registry.db.",
     )(command)  # fmt: skip
 
 
@@ -222,7 +221,7 @@ def _gate_cells(audit: Audit) -> list[tuple[str, ...]]:
 
 
 def _url(database: str | None) -> str:
-    return database or settings.database() or DEFAULT
+    return database or settings.database()
 
 
 def _open(url: str, *, create: bool = False) -> Registry:

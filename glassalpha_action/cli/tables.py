@@ -21,7 +21,8 @@ def inert(text: str) -> str:
 def table(rows: Sequence[Sequence[str]], widths: Sequence[int] = ()) -> str:
     """Rows in aligned columns, ` | ` between them.
 
-    A cell of more than 60 characters (500 in the last column) is cut short with `…`. `widths` are the least widths of the first columns. A `|` within a cell is written `\\|`.
+    A cell of more than 60 characters (500 in the last column) is cut short with `…`. `widths` are the least widths of the
+    first columns. A `|` within a cell is written `\\|`.
     """
     cells = [[*(_cell(text, WIDEST) for text in row[:-1]), _cell(row[-1], WIDEST_LAST)] for row in rows]
     widest = [max(0, *map(_width, column)) for column in zip(*cells, strict=True)]

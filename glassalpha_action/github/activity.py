@@ -29,19 +29,20 @@ def find_activity(event: str, payload: Mapping[str, Any], ref: str = "") -> Acti
     A pull request proposes; a push to the default branch, and a run started on it, is what stands. A merge queue is
     judged afresh and not recorded, and so is everything unknown.
     """
+    starts = {"push": "a push", "workflow_dispatch": "a run started by hand"}
     if event == "pull_request":
-        return _proposed(payload)
-    if event == "workflow_run":
-        return _after(_map(payload, "workflow_run"), _default(payload))
-    if event == "push":
-        return _on(str(payload.get("ref") or ref), payload, "a push")
-    if event == "schedule":
-        return Activity("main", "a scheduled run on the default branch", commit=None)
-    if event == "workflow_dispatch":
-        return _on(str(payload.get("ref") or ref), payload, "a run started by hand")
-    if event == "merge_group":
-        return Activity(None, "a merge queue's trial is judged and not recorded")
-    return Activity(None, f"nothing is recorded on the event {event}" if event else "this run has no event")
+        found = _proposed(payload)
+    elif event == "workflow_run":
+        found = _after(_map(payload, "workflow_run"), _default(payload))
+    elif event in starts:
+        found = _on(str(payload.get("ref") or ref), payload, starts[event])
+    elif event == "schedule":
+        found = Activity("main", "a scheduled run on the default branch")
+    elif event == "merge_group":
+        found = Activity(None, "a merge queue's trial is judged and not recorded")
+    else:
+        found = Activity(None, f"nothing is recorded on the event {event}" if event else "this run has no event")
+    return found
 
 
 def _proposed(payload: Mapping[str, Any]) -> Activity:

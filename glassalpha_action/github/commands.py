@@ -7,6 +7,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
 
+Level = Literal["error", "warning", "notice"]
+
 DATA = {"%": "%25", "\r": "%0D", "\n": "%0A"}
 PROPERTY = DATA | {":": "%3A", ",": "%2C"}
 
@@ -15,7 +17,7 @@ PROPERTY = DATA | {":": "%3A", ",": "%2C"}
 class Annotation:
     """A mark on a line of a file; without a file it belongs to the run."""
 
-    level: Literal["error", "warning", "notice"]
+    level: Level
     title: str
     message: str
     file: str | None = None
@@ -41,7 +43,7 @@ def plain_line(text: str) -> str:
 
 
 def _escape(text: str, table: Mapping[str, str]) -> str:
-    return text.translate(str.maketrans(dict(table)))
+    return "".join(table.get(c, c) for c in text.encode("utf-8", "backslashreplace").decode())
 
 
 def _delimiter(value: str) -> str:

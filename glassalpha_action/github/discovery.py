@@ -16,8 +16,8 @@ def find_configs(root: Path, patterns: Sequence[str], leave_out: Iterable[str] =
     """The audit files under `root` that `patterns` mean, as sorted relative paths, and the names that are not there.
 
     `*` and `?` stay within a folder, `**` crosses folders, and a pattern that starts with `!` takes files away. Folders
-    whose name starts with a dot and those in `leave_out` are not searched; a name without wildcards is looked up as it is.
-    A link that leads out of `root` is not followed.
+    whose name starts with a dot and those in `leave_out` are not searched; a name without wildcards is looked up as it
+    is. A link that leads out of `root` is not followed.
     """
     wanted = [pattern for pattern in patterns if not pattern.startswith("!")]
     unwanted = [_matcher(pattern[1:].strip()) for pattern in patterns if pattern.startswith("!")]

@@ -11,15 +11,20 @@ from glassalpha_action.documents import DocumentError, Problem, UserError
 from glassalpha_action.records import Audit, Severity, Status, Verdict
 
 STATUS_RANK = (Status.PASSED, Status.REVIEW, Status.NO_POLICY, Status.BLOCKED)
+SHOWN = {"gate", "metric", "severity", "outcome", "value", "threshold", "comparison", "attribute", "groups", "message"}
 PLACE = re.compile(r"([^:\n]+):(\d+): (.+)", re.DOTALL)
 
 
 @dataclass(frozen=True)
 class Result:
-    """One audit file: its Audit and reports, or what was wrong. Paths are relative to the workspace."""
+    """One audit file: its Audit and reports, or what was wrong. Paths are relative to the workspace.
+
+    `policy_file` is the policy's own file, None where it does not lie in the workspace.
+    """
 
     config: str
     audit: Audit | None = None
+    policy_file: str | None = None
     reports: tuple[str, ...] = ()
     problems: tuple[Problem, ...] = ()
     exit_code: int = 0
@@ -27,14 +32,16 @@ class Result:
 
 @dataclass(frozen=True)
 class Run:
-    """The whole run. `problems` belong to no audit file; `notes` are for the reader. Paths are relative to the workspace.
+    """The whole run. Paths are relative to the workspace; `notes` are for the reader.
 
-    `recorded` counts the audits that are in the registry, and `registry_head` is its anchor afterwards.
+    `problems` kept something from being audited and belong to no audit file; `faults` came after the verdict, so they
+    leave it as it is. `recorded` counts the audits that are in the registry, `registry_head` is its anchor afterwards.
     """
 
     results: tuple[Result, ...] = ()
     problems: tuple[Problem, ...] = ()
-    problem_code: int = 0
+    faults: tuple[Problem, ...] = ()
+    fault_code: int = 0
     notes: tuple[str, ...] = ()
     report_path: str | None = None
     recorded: int = 0
@@ -44,7 +51,7 @@ class Run:
     @property
     def exit_code(self) -> int:
         """The highest code of all."""
-        return max([self.problem_code, *(result.exit_code for result in self.results)])
+        return max([2 if self.problems else 0, self.fault_code, *(result.exit_code for result in self.results)])
 
     @property
     def audits(self) -> list[Audit]:
@@ -53,7 +60,7 @@ class Run:
 
     @property
     def status(self) -> str:
-        """The worst status of all audits; ERROR where anything could not be audited, and empty where nothing was to be."""
+        """The worst status of all; ERROR where anything could not be audited, empty where nothing was to be."""
         if self.problems or any(result.problems for result in self.results):
             return "ERROR"
         return max((audit.status for audit in self.audits), key=STATUS_RANK.index, default="")
@@ -104,5 +111,4 @@ def outputs(run: Run) -> dict[str, str]:
 
 
 def _gate(audit: Audit, verdict: Verdict) -> dict[str, object]:
-    shown = {"gate", "metric", "severity", "outcome", "value", "threshold", "comparison", "attribute", "groups", "message"}
-    return {"model": audit.model.id} | verdict.model_dump(mode="json", include=shown)
+    return {"model": audit.model.id} | verdict.model_dump(mode="json", include=SHOWN)

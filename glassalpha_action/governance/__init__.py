@@ -1,0 +1,1 @@
+"""Events that people record, and what is derived from them."""

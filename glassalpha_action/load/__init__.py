@@ -1,0 +1,1 @@
+"""Brings evidence in: rows, models and where they came from."""

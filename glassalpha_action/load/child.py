@@ -68,7 +68,7 @@ def _refusing(kind: str) -> Iterator[None]:
 
 
 def _open(loader: str, data: bytes) -> Any:
-    """The model; a version of scikit-learn it was saved with that is not ours is sent on, also where it does not open."""
+    """The model; another scikit-learn version that it was saved with is sent on, also where it does not open."""
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
         try:

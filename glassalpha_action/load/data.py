@@ -55,8 +55,9 @@ def read_table(path: Path, where: str, columns: list[str] | None = None) -> pd.D
     try:
         table = reader()
     except ImportError:
-        raise UserError(f"{where}: reading {path.suffix} needs pyarrow; install it with "
-                        "`pip install 'glassalpha-action[parquet]'`.") from None
+        raise UserError(
+            f"{where}: reading {path.suffix} needs pyarrow; install it with `pip install 'glassalpha-action[parquet]'`."
+        ) from None
     except UnicodeDecodeError:
         raise UserError(f"{where}: {path.as_posix()} is not UTF-8 text; save it as UTF-8.") from None
     except (ValueError, OSError, pd.errors.ParserError) as error:
@@ -70,8 +71,12 @@ def read_table(path: Path, where: str, columns: list[str] | None = None) -> pd.D
 def require(config: Config, table: pd.DataFrame, wanted: dict[tuple[str, ...], list[str]]) -> None:
     """Raise one error that names every wanted column the table lacks, each with the line that asks for it."""
     present = [str(c) for c in table.columns]
-    missing = [f"{config.where(*keys)}: the data has no column `{name}`{nearest(name, present)}"
-               for keys, names in wanted.items() for name in names if name not in present]
+    missing = [
+        f"{config.where(*keys)}: the data has no column `{name}`{nearest(name, present)}"
+        for keys, names in wanted.items()
+        for name in names
+        if name not in present
+    ]
     if missing:
         raise UserError("\n".join(missing))
 
@@ -95,32 +100,47 @@ def labels_of(config: Config, table: pd.DataFrame) -> Labels:
     model, data = config.document.model, config.document.data
     keys = ("data", "target_column")
     values = texts(table[data.target_column])
-    absent = np.flatnonzero(np.equal(values, None))
+    absent = np.flatnonzero([v is None for v in values])
     if absent.size:
-        raise config.error(f"{absent.size:,} rows have no label in `{data.target_column}`, the first in data row "
-                           f"{absent[0] + 1:,}; audit only rows whose outcome is known.", *keys)
+        raise config.error(
+            f"{absent.size:,} rows have no label in `{data.target_column}`, the first in data row "
+            f"{absent[0] + 1:,}; audit only rows whose outcome is known.",
+            *keys,
+        )
     distinct = sorted(set(values))
     shown = ", ".join(distinct[:8]) + (", …" if len(distinct) > 8 else "")
     if len(distinct) > 2:
-        raise config.error(f"the target column `{data.target_column}` holds {len(distinct):,} labels ({shown}); "
-                           "an audit judges two.", *keys)
+        raise config.error(
+            f"the target column `{data.target_column}` holds {len(distinct):,} labels ({shown}); an audit judges two.",
+            *keys,
+        )
     positive = model.positive_label
     if positive is None:
         if not set(distinct) <= {"0", "1"}:
-            raise config.error(f"the labels in `{data.target_column}` are {shown}, not 0 and 1; "
-                               "say which one the scores speak of with `model.positive_label`.", *keys)
+            raise config.error(
+                f"the labels in `{data.target_column}` are {shown}, not 0 and 1; "
+                "say which one the scores speak of with `model.positive_label`.",
+                *keys,
+            )
         positive = "1"
     if positive not in distinct and len(distinct) == 2:
-        raise config.error(f"positive_label `{positive}` is not among the labels in `{data.target_column}` ({shown}).",
-                           "model", "positive_label")
+        raise config.error(
+            f"positive_label `{positive}` is not among the labels in `{data.target_column}` ({shown}).",
+            "model",
+            "positive_label",
+        )
     negative = next((v for v in distinct if v != positive), "0" if positive == "1" else None)
-    favorable, said = model.favorable_label, ()
+    favorable = model.favorable_label
+    said: tuple[str, ...] = ()
     if favorable is None:
         favorable = positive
         said = (f"favorable_label is not declared; the positive label {positive} is taken as the favourable outcome.",)
     elif favorable not in {positive, negative}:
-        raise config.error(f"favorable_label `{favorable}` is not among the labels in `{data.target_column}` ({shown}).",
-                           "model", "favorable_label")
+        raise config.error(
+            f"favorable_label `{favorable}` is not among the labels in `{data.target_column}` ({shown}).",
+            "model",
+            "favorable_label",
+        )
     return Labels(positive, favorable, negative, np.asarray(values == positive, dtype=bool), said)
 
 
@@ -135,9 +155,12 @@ def scores_of(config: Config, table: pd.DataFrame) -> Floats | None:
     scores = pd.to_numeric(table[name], errors="coerce").to_numpy(dtype=np.float64)
     wrong = np.flatnonzero(~((scores >= 0) & (scores <= 1)))
     if wrong.size:
-        raise config.error(f"{wrong.size:,} scores in `{name}` are not numbers from 0 to 1, the first "
-                           f"({str(table[name].iloc[wrong[0]])[:40]}) in data row {wrong[0] + 1:,}; "
-                           "write the model's probability of the positive label.", *keys)
+        raise config.error(
+            f"{wrong.size:,} scores in `{name}` are not numbers from 0 to 1, the first "
+            f"({str(table[name].iloc[wrong[0]])[:40]}) in data row {wrong[0] + 1:,}; "
+            "write the model's probability of the positive label.",
+            *keys,
+        )
     return scores
 
 
@@ -147,15 +170,19 @@ def decisions_of(config: Config, table: pd.DataFrame, labels: Labels, scores: Fl
     if name is None:
         if scores is None:
             raise ValueError("neither scores nor predictions")
-        return np.asarray(scores >= (THRESHOLD if config.document.model.threshold is None
-                                     else config.document.model.threshold))
+        return np.asarray(
+            scores >= (THRESHOLD if config.document.model.threshold is None else config.document.model.threshold)
+        )
     values = texts(table[name])
     known = {labels.positive_label, labels.negative_label or labels.positive_label}
     wrong = [i for i, v in enumerate(values) if v not in known]
     if wrong:
-        raise config.error(f"{len(wrong):,} predictions in `{name}` are neither of the labels "
-                           f"{', '.join(sorted(known))}, the first ({values[wrong[0]]}) in data row {wrong[0] + 1:,}.",
-                           "data", "prediction_column")
+        raise config.error(
+            f"{len(wrong):,} predictions in `{name}` are neither of the labels "
+            f"{', '.join(sorted(known))}, the first ({values[wrong[0]]}) in data row {wrong[0] + 1:,}.",
+            "data",
+            "prediction_column",
+        )
     return np.asarray(values == labels.positive_label, dtype=bool)
 
 
@@ -177,8 +204,9 @@ def attribute_of(config: Config, table: pd.DataFrame, name: str, how: ProtectedA
     return Attribute(name, levels, codes, how.reference)
 
 
-def _cut(config: Config, column: pd.Series[Any], how: ProtectedAttribute,
-         keys: tuple[str, ...]) -> tuple[tuple[str, ...], Any]:
+def _cut(
+    config: Config, column: pd.Series[Any], how: ProtectedAttribute, keys: tuple[str, ...]
+) -> tuple[tuple[str, ...], Any]:
     """Levels [edge, next edge) of a numeric column, the last one closed."""
     import pandas as pd
 
@@ -187,9 +215,11 @@ def _cut(config: Config, column: pd.Series[Any], how: ProtectedAttribute,
     absent = column.isna().to_numpy()
     outside = np.flatnonzero(~absent & ~((values >= edges[0]) & (values <= edges[-1])))
     if outside.size:
-        raise config.error(f"{outside.size:,} values of `{keys[-1]}` lie outside the bins {edges[0]:g} to {edges[-1]:g}, "
-                           f"the first ({str(column.iloc[outside[0]])[:40]}) in data row {outside[0] + 1:,}; widen them.",
-                           *keys)
+        raise config.error(
+            f"{outside.size:,} values of `{keys[-1]}` lie outside the bins {edges[0]:g} to {edges[-1]:g}, "
+            f"the first ({str(column.iloc[outside[0]])[:40]}) in data row {outside[0] + 1:,}; widen them.",
+            *keys,
+        )
     codes = np.minimum(np.searchsorted(edges, np.where(absent, edges[0], values), side="right") - 1, len(edges) - 2)
     levels = how.labels or tuple(f"{a:g} to {b:g}" for a, b in zip(edges[:-1], edges[1:], strict=True))
     return levels, np.where(absent, len(levels), codes).astype(np.int32)
@@ -199,28 +229,41 @@ def feature_names(data: DataBlock, table: pd.DataFrame) -> list[str]:
     """The columns the model is given: those named, else all that play no other role."""
     if data.feature_columns:
         return list(data.feature_columns)
-    taken = {data.target_column, data.score_column, data.prediction_column, *data.exclude_columns,
-             *data.protected_attributes}
+    taken = {
+        data.target_column,
+        data.score_column,
+        data.prediction_column,
+        *data.exclude_columns,
+        *data.protected_attributes,
+    }
     return [str(c) for c in table.columns if str(c) not in taken]
 
 
-def summary(model: ModelBlock, data: DataBlock, labels: Labels, attributes: tuple[Attribute, ...],
-            features: tuple[str, ...]) -> DataSummary:
+def summary(
+    model: ModelBlock, data: DataBlock, labels: Labels, attributes: tuple[Attribute, ...], features: tuple[str, ...]
+) -> DataSummary:
     """What the audit looked at, with what a reader should know before trusting it."""
     said = list(labels.warnings)
-    notes = [f"The protected attribute `{a.name}` is among the model's features." for a in attributes
-             if a.name in features]
+    notes = [
+        f"The protected attribute `{a.name}` is among the model's features." for a in attributes if a.name in features
+    ]
     for attribute in attributes:
         if len(attribute.levels) > MANY_LEVELS:
             said.append(f"`{attribute.name}` has {len(attribute.levels)} levels; cut a numeric attribute with `bins`.")
     if labels.positive.all() or not labels.positive.any():
         said.append("All rows carry the same label, so that most metrics cannot be estimated.")
     return DataSummary(
-        rows=int(labels.positive.size), positives=int(labels.positive.sum()), positive_label=labels.positive_label,
-        favorable_label=labels.favorable_label, target=data.target_column, features=features,
-        notes=tuple(notes), warnings=tuple(said),
+        rows=int(labels.positive.size),
+        positives=int(labels.positive.sum()),
+        positive_label=labels.positive_label,
+        favorable_label=labels.favorable_label,
+        target=data.target_column,
+        features=features,
+        notes=tuple(notes),
+        warnings=tuple(said),
         threshold=None if data.prediction_column else THRESHOLD if model.threshold is None else model.threshold,
-        attributes=tuple(_described(a, labels.positive) for a in attributes))
+        attributes=tuple(_described(a, labels.positive) for a in attributes),
+    )
 
 
 def _described(attribute: Attribute, positive: Flags) -> AttributeSummary:
@@ -229,7 +272,11 @@ def _described(attribute: Attribute, positive: Flags) -> AttributeSummary:
     known = [i for i, level in enumerate(attribute.levels) if level != MISSING]
     largest = attribute.levels[max(known, key=lambda i: int(counts[i]))] if known else MISSING
     return AttributeSummary(
-        name=attribute.name, reference=attribute.reference or largest,
-        levels=tuple(Level(level=level, n=int(n), positives=int(p))
-                     for level, n, p in zip(attribute.levels, counts, positives, strict=True)),
-        missing=int(counts[-1]) if attribute.levels[-1] == MISSING else 0)
+        name=attribute.name,
+        reference=attribute.reference or largest,
+        levels=tuple(
+            Level(level=level, n=int(n), positives=int(p))
+            for level, n, p in zip(attribute.levels, counts, positives, strict=True)
+        ),
+        missing=int(counts[-1]) if attribute.levels[-1] == MISSING else 0,
+    )

@@ -25,7 +25,7 @@ from glassalpha_action.load.child import FRAME
 ROUNDING = 1e-9  # how far outside [0, 1] float rounding may put a probability
 TEXT_CAP = 16 << 10  # bytes of all frames but the scores
 NOISE_CAP = 8 << 10  # bytes kept of what the child prints
-CHILD_KINDS = frozenset("import load module memory no_probability label outputs predict".split())
+CHILD_KINDS = frozenset(["import", "load", "module", "memory", "no_probability", "label", "outputs", "predict"])
 START = """
 import sys
 sys.path.append(sys.argv[1])

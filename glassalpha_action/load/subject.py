@@ -1,10 +1,9 @@
-"""Brings one model's evidence together: rows, scores (from the data or from the isolated model), and where they came from."""
+"""Brings one model's evidence together: rows, scores (read, or made by the isolated model), and their provenance."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -39,8 +38,9 @@ class _Scored:
     versions: Mapping[str, str] | None = None
 
 
-def load(config: Config, *, as_of: str, commit: Commit | None, strict: bool, trust: Trust,
-         policy_sha256: str | None) -> Subject:
+def load(
+    config: Config, *, as_of: str, commit: Commit | None, strict: bool, trust: Trust, policy_sha256: str | None
+) -> Subject:
     """The evidence that `config` describes.
 
     Raises UserError: exit code 2 for a mistake in configuration or data, 3 for a model that cannot be run.
@@ -53,8 +53,9 @@ def load(config: Config, *, as_of: str, commit: Commit | None, strict: bool, tru
     table = _sampled(config, table)
     features = tuple(rows.feature_names(document.data, table)) if document.model.path else ()
     labels = rows.labels_of(config, table)
-    attributes = tuple(rows.attribute_of(config, table, name, how)
-                       for name, how in document.data.protected_attributes.items())
+    attributes = tuple(
+        rows.attribute_of(config, table, name, how) for name, how in document.data.protected_attributes.items()
+    )
     summary = rows.summary(document.model, document.data, labels, attributes, features)
     strict = strict or document.reproducibility.strict
     if strict:
@@ -62,21 +63,39 @@ def load(config: Config, *, as_of: str, commit: Commit | None, strict: bool, tru
     scored = _scored(config, table, labels.positive_label, features, trust)
     decisions = rows.decisions_of(config, table, labels, scored.scores)
     provenance = Provenance(
-        as_of=as_of, tool_version=tool_version(), config_sha256=config.sha256, model_sha256=scored.model_sha256,
-        model_format=scored.format, data_sha256=file_sha256(path), policy_sha256=policy_sha256, strict=strict,
-        predictions_sha256=predictions_sha256(scored.scores, decisions), seed=document.reproducibility.random_seed,
-        git_commit=commit.sha if commit else None, git_clean=commit.clean if commit else None,
-        isolation=scored.isolation, versions=versions("numpy", "pandas") | dict(scored.versions or {}))
-    evidence = Evidence(label=labels.positive, decision=decisions, score=scored.scores, attributes=attributes,
-                        favorable_positive=labels.favorable_label == labels.positive_label,
-                        threshold=summary.threshold if scored.scores is not None else None)
+        as_of=as_of,
+        tool_version=tool_version(),
+        config_sha256=config.sha256,
+        model_sha256=scored.model_sha256,
+        model_format=scored.format,
+        data_sha256=file_sha256(path),
+        policy_sha256=policy_sha256,
+        strict=strict,
+        predictions_sha256=predictions_sha256(scored.scores, decisions),
+        seed=document.reproducibility.random_seed,
+        git_commit=commit.sha if commit else None,
+        git_clean=commit.clean if commit else None,
+        isolation=scored.isolation,
+        versions=versions("numpy", "pandas") | dict(scored.versions or {}),
+    )
+    evidence = Evidence(
+        label=labels.positive,
+        decision=decisions,
+        score=scored.scores,
+        attributes=attributes,
+        favorable_positive=labels.favorable_label == labels.positive_label,
+        threshold=summary.threshold if scored.scores is not None else None,
+    )
     return Subject(evidence, summary, provenance)
 
 
 def _wanted(config: Config) -> dict[tuple[str, ...], list[str]]:
     data = config.document.data
-    wanted = {("data", key): [name] for key in ("target_column", "score_column", "prediction_column")
-              if (name := getattr(data, key))}
+    wanted: dict[tuple[str, ...], list[str]] = {
+        ("data", key): [name]
+        for key in ("target_column", "score_column", "prediction_column")
+        if (name := getattr(data, key))
+    }
     wanted[("data", "feature_columns")] = list(data.feature_columns or ())
     wanted[("data", "exclude_columns")] = list(data.exclude_columns)
     for name in data.protected_attributes:
@@ -97,11 +116,16 @@ def _scored(config: Config, table: pd.DataFrame, positive: str, features: tuple[
         return _Scored(rows.scores_of(config, table))
     path = config.resolve("model", "path")
     if not path.is_file():
-        raise config.error(f"the model file {path.as_posix()} does not exist; the tool never trains one, so check the "
-                           "path or run the step that writes it.", "model", "path")
+        raise config.error(
+            f"the model file {path.as_posix()} does not exist; the tool never trains one, so check the "
+            "path or run the step that writes it.",
+            "model",
+            "path",
+        )
     try:
-        found = score(path, table[list(features)], positive_label=positive, format=config.document.model.format,
-                      trust=trust)
+        found = score(
+            path, table[list(features)], positive_label=positive, format=config.document.model.format, trust=trust
+        )
     except UserError as error:
         raise config.error(str(error), "model", "path", exit_code=error.exit_code) from None
     return _Scored(found.values, file_sha256(path), found.format, found.isolation, found.versions)
@@ -113,7 +137,11 @@ def _enforce_strict(config: Config, summary: DataSummary, commit: Commit | None)
     rules = (
         (document.reproducibility.random_seed is None, ("reproducibility",), "set `reproducibility.random_seed`."),
         (not document.data.protected_attributes, ("data",), "name `data.protected_attributes`."),
-        (document.model.threshold is None and not document.data.prediction_column, ("model",), "set `model.threshold`."),
+        (
+            document.model.threshold is None and not document.data.prediction_column,
+            ("model",),
+            "set `model.threshold`.",
+        ),
         (document.model.positive_label is None, ("model",), "set `model.positive_label`."),
         (document.model.favorable_label is None, ("model",), "set `model.favorable_label`."),
     )
@@ -121,9 +149,14 @@ def _enforce_strict(config: Config, summary: DataSummary, commit: Commit | None)
     if commit is None:
         said.append(f"{config.path.as_posix()}: strict mode: the inputs are in no git checkout; commit them to one.")
     elif not commit.clean:
-        said.append(f"{config.path.as_posix()}: strict mode: tracked files are modified since commit {commit.sha[:12]}; "
-                    "commit or discard the changes.")
-    said += [f"{config.where('data')}: strict mode: {warning}" for warning in summary.warnings
-             if "favorable_label" not in warning]
+        said.append(
+            f"{config.path.as_posix()}: strict mode: tracked files are modified since commit {commit.sha[:12]}; "
+            "commit or discard the changes."
+        )
+    said += [
+        f"{config.where('data')}: strict mode: {warning}"
+        for warning in summary.warnings
+        if "favorable_label" not in warning
+    ]
     if said:
         raise UserError("\n".join(said))

@@ -18,19 +18,26 @@ CATALOGUE: Mapping[str, Metric] = {
 ALIASES: Mapping[str, str] = {alias: found.id for found in CATALOGUE.values() for alias in found.aliases}
 
 
-def named(name: str) -> Metric | None:
-    """The metric called `name`, or by an alias."""
-    return CATALOGUE.get(ALIASES.get(name, name))
+def known(name: str) -> Metric:
+    """The metric called `name`, or by an alias; KeyError where there is none."""
+    return CATALOGUE[ALIASES.get(name, name)]
 
 
-def measure(rows: Evidence | None, cube: Cube, confidence: float,
-            wanted: Iterable[tuple[str, Mapping[str, float]]] = ()) -> tuple[Measurement, ...]:
+def matching(name: str, params: Mapping[str, float], found: Iterable[Measurement]) -> list[Measurement]:
+    """Those of `found` that measure the metric called `name` at `params`, its defaults standing for the rest."""
+    one = known(name)
+    wanted = dict(one.params) | dict(params)
+    return [m for m in found if m.metric == one.id and dict(m.params) == wanted]
+
+
+def measure(
+    rows: Evidence | None, cube: Cube, confidence: float, wanted: Iterable[tuple[str, Mapping[str, float]]] = ()
+) -> tuple[Measurement, ...]:
     """Every metric at its own parameters, then the `wanted` ones (name, parameters) that differ from those."""
     found: list[Measurement] = []
     for one in CATALOGUE.values():
         found += one.measure(rows, cube, confidence, {})
     for name, params in wanted:
-        known = named(name)
-        if known and dict(known.params) | dict(params) not in (dict(m.params) for m in found if m.metric == known.id):
-            found += known.measure(rows, cube, confidence, params)
+        if not matching(name, params, found):
+            found += known(name).measure(rows, cube, confidence, params)
     return tuple(found)

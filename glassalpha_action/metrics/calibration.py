@@ -33,8 +33,11 @@ def binned(whole: Slice) -> tuple[Floats, Floats, Floats]:
     label = whole.count.sum(axis=(0, 2))
     score = whole.score.sum(axis=(0, 1, 2)) / SCALE
     where = coarse(whole)
-    return (np.bincount(where, label.sum(axis=0), BINS), np.bincount(where, label[1], BINS),
-            np.bincount(where, score, BINS))
+    return (
+        np.bincount(where, label.sum(axis=0).astype(float), BINS),
+        np.bincount(where, label[1].astype(float), BINS),
+        np.bincount(where, score, BINS),
+    )
 
 
 def calibration_error(positives: Floats, score: Floats, n: float) -> Floats:
@@ -72,14 +75,24 @@ def expected_calibration_error(whole: Slice, confidence: float) -> Estimate:
     _, positives, score = binned(whole)
     value = float(calibration_error(positives, score, n))
     cells = whole.count.sum(axis=(0, 2))
-    mean = np.divide(whole.score.sum(axis=(0, 1, 2)) / SCALE, cells.sum(axis=0), where=cells.sum(axis=0) > 0,
-                     out=np.zeros(cells.shape[1]))
+    mean = np.divide(
+        whole.score.sum(axis=(0, 1, 2)) / SCALE,
+        cells.sum(axis=0),
+        where=cells.sum(axis=0) > 0,
+        out=np.zeros(cells.shape[1]),
+    )
     square = whole.square.sum(axis=(0, 1, 2)) / SCALE
     variance = np.maximum(0, np.bincount(coarse(whole), mean * cells.sum(axis=0) - square, BINS))
     floor = float(np.sqrt(2 * variance / math.pi).sum() / n)
     low, high = _interval(whole, mean, value, confidence)
-    return Estimate(value, n, low, high, p_value=_consistency(whole, mean, value),
-                    detail=f"A perfectly calibrated model would show about {floor:.3f} on this many rows.")
+    return Estimate(
+        value,
+        n,
+        low,
+        high,
+        p_value=_consistency(whole, mean, value),
+        detail=f"A perfectly calibrated model would show about {floor:.3f} on this many rows.",
+    )
 
 
 def _spread(whole: Slice) -> Floats:

@@ -1,4 +1,4 @@
-"""What a metric is made of: its function, whose parameters name the evidence it needs, and the words that go with it."""
+"""What a metric is made of: a function whose parameters name the evidence it needs, and the words that go with it."""
 
 from __future__ import annotations
 
@@ -83,11 +83,20 @@ class Metric:
     @property
     def definition(self) -> Definition:
         """The metric as product text."""
-        return Definition(id=self.id, title=self.title, family=self.family, unit=self.unit, better=self.better,
-                          definition=inspect.getdoc(self.function) or "", advice=self.advice, aliases=self.aliases)
+        return Definition(
+            id=self.id,
+            title=self.title,
+            family=self.family,
+            unit=self.unit,
+            better=self.better,
+            definition=inspect.getdoc(self.function) or "",
+            advice=self.advice,
+            aliases=self.aliases,
+        )
 
-    def measure(self, rows: Evidence | None, cube: Cube, confidence: float,
-                params: Mapping[str, float]) -> Iterable[Measurement]:
+    def measure(
+        self, rows: Evidence | None, cube: Cube, confidence: float, params: Mapping[str, float]
+    ) -> Iterable[Measurement]:
         """Its measurements, one for each attribute where it compares groups."""
         given: dict[str, Any] = {"rows": rows, "cube": cube, "confidence": confidence}
         for attribute in [a.name for a in cube.axes] if self.per_attribute else [None]:
@@ -98,21 +107,41 @@ class Metric:
                 estimate = self.function(**{name: given[name] for name in self.needs}, **params)
             yield self._recorded(estimate, attribute, confidence, params)
 
-    def _recorded(self, found: Estimate, attribute: str | None, confidence: float,
-                  params: Mapping[str, float]) -> Measurement:
+    def _recorded(
+        self, found: Estimate, attribute: str | None, confidence: float, params: Mapping[str, float]
+    ) -> Measurement:
         return Measurement(
-            metric=self.id, title=self.title, unit=self.unit, better=self.better,
+            metric=self.id,
+            title=self.title,
+            unit=self.unit,
+            better=self.better,
             value=None if found.value is None else float(found.value),
             exact=str(found.value) if isinstance(found.value, Fraction) else None,
-            reason=found.reason, low=found.low, high=found.high,
-            confidence=None if found.low is None else confidence, n=found.n, attribute=attribute,
-            between=found.between, groups=found.groups, of=found.of, params=dict(self.params) | dict(params),
-            detail=found.detail, p_value=found.p_value,
+            reason=found.reason,
+            low=found.low,
+            high=found.high,
+            confidence=None if found.low is None else confidence,
+            n=found.n,
+            attribute=attribute,
+            between=found.between,
+            groups=found.groups,
+            of=found.of,
+            params=dict(self.params) | dict(params),
+            detail=found.detail,
+            p_value=found.p_value,
         )
 
 
-def metric(title: str, *, unit: Unit, better: Better, issue: str, causes: Iterable[str], fixes: Iterable[str],
-           aliases: Iterable[str] = ()) -> Callable[[Callable[..., Estimate]], Metric]:
+def metric(
+    title: str,
+    *,
+    unit: Unit,
+    better: Better,
+    issue: str,
+    causes: Iterable[str],
+    fixes: Iterable[str],
+    aliases: Iterable[str] = (),
+) -> Callable[[Callable[..., Estimate]], Metric]:
     """Make a function a metric. Its docstring is the definition readers see; `issue`, `causes` and `fixes` the advice."""
     advice = Advice(issue=issue, causes=tuple(causes), fixes=tuple(fixes))
 

@@ -25,8 +25,11 @@ def charts(cube: Cube, measured: Iterable[Measurement], confidence: float) -> Ch
     for axis in cube.axes:
         group = cube.by(axis.name)
         roc += [_roc(group.count[i], None, axis.name, axis.levels[i]) for i in group.compared]
-    return Charts(roc=tuple(r for r in roc if r), calibration=tuple(_reliability(whole, confidence)),
-                  score_histogram=_histogram(whole))
+    return Charts(
+        roc=tuple(r for r in roc if r),
+        calibration=tuple(_reliability(whole, confidence)),
+        score_histogram=_histogram(whole),
+    )
 
 
 def _roc(count: Ints, auc: float | None, attribute: str | None, level: str | None) -> RocCurve | None:
@@ -39,8 +42,12 @@ def _roc(count: Ints, auc: float | None, attribute: str | None, level: str | Non
     path = np.unique(np.column_stack([np.append(0, rates[0]), np.append(0, rates[1])]), axis=0)
     area = float(((path[1:, 0] - path[:-1, 0]) * (path[1:, 1] + path[:-1, 1])).sum() / 2)
     kept = path[np.unique(np.linspace(0, len(path) - 1, min(len(path), POINTS)).round().astype(int))]
-    return RocCurve(attribute=attribute, level=level, auc=round(auc if auc is not None else area, 4),
-                    points=tuple((round(float(x), 4), round(float(y), 4)) for x, y in kept))
+    return RocCurve(
+        attribute=attribute,
+        level=level,
+        auc=round(auc if auc is not None else area, 4),
+        points=tuple((round(float(x), 4), round(float(y), 4)) for x, y in kept),
+    )
 
 
 def _reliability(whole: Slice, confidence: float) -> Iterator[CalibrationBin]:
@@ -51,9 +58,15 @@ def _reliability(whole: Slice, confidence: float) -> Iterator[CalibrationBin]:
         n = negatives + positives
         if n:
             low, high = wilson(positives, n, confidence)
-            yield CalibrationBin(low=b / BINS, high=(b + 1) / BINS, n=n, observed=round(positives / n, 6),
-                                 mean_score=round(float(whole.score[0][..., chosen].sum()) / SCALE / n, 6),
-                                 observed_low=round(low, 6), observed_high=round(high, 6))
+            yield CalibrationBin(
+                low=b / BINS,
+                high=(b + 1) / BINS,
+                n=n,
+                observed=round(positives / n, 6),
+                mean_score=round(float(whole.score[0][..., chosen].sum()) / SCALE / n, 6),
+                observed_low=round(low, 6),
+                observed_high=round(high, 6),
+            )
 
 
 def _histogram(whole: Slice) -> tuple[tuple[float, int, int], ...]:

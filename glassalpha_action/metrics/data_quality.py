@@ -26,8 +26,9 @@ def min_group_size(group: Slice) -> Estimate:
     A whole number from 0. Not estimable when no row has a value. It counts rows, whatever they weigh.
     """
     counts = group.n
-    groups = tuple(Group(level=level, n=int(n), value=float(n))
-                   for level, n in zip(group.axis.levels, counts, strict=True))
+    groups = tuple(
+        Group(level=level, n=int(n), value=float(n)) for level, n in zip(group.axis.levels, counts, strict=True)
+    )
     total = int(counts.sum())
     if not group.compared:
         return undefined("no row has a value of this attribute", total, groups)

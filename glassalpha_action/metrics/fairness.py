@@ -50,9 +50,15 @@ def rate_gap(group: Slice, rates: list[Rate], confidence: float, of: str, empty:
     low, high = gap([rates[i] for i in known], confidence, families)
     left_out = [group.axis.levels[i] for i in group.compared if i not in known]
     return Estimate(
-        Fraction(*rates[highest]) - Fraction(*rates[lowest]), n, low, high, groups=groups, of=of,
+        Fraction(*rates[highest]) - Fraction(*rates[lowest]),
+        n,
+        low,
+        high,
+        groups=groups,
+        of=of,
         between=(group.axis.levels[lowest], group.axis.levels[highest]),
-        detail=f"Left out, because there is {empty}: {', '.join(left_out)}." if left_out else None)
+        detail=f"Left out, because there is {empty}: {', '.join(left_out)}." if left_out else None,
+    )
 
 
 @metric(
@@ -118,8 +124,15 @@ def demographic_parity_ratio(group: Slice, confidence: float) -> Estimate:
     if rates[highest][0] == 0:
         return undefined("no row of any group is decided in favour", n, groups, "selection rate")
     low, high = ratio(rates[lowest], rates[highest], confidence) or (None, None)
-    return Estimate(Fraction(*rates[lowest]) / Fraction(*rates[highest]), n, low, high, groups=groups,
-                    of="selection rate", between=(group.axis.levels[lowest], group.axis.levels[highest]))
+    return Estimate(
+        Fraction(*rates[lowest]) / Fraction(*rates[highest]),
+        n,
+        low,
+        high,
+        groups=groups,
+        of="selection rate",
+        between=(group.axis.levels[lowest], group.axis.levels[highest]),
+    )
 
 
 @metric(
@@ -147,8 +160,10 @@ def equalized_odds_difference(group: Slice, confidence: float) -> Estimate:
     left out of that gap, by name; if either gap cannot be made, neither can this. Range 0 to 1; 0 is equal odds.
     Interval: Newcombe's for each pair, Bonferroni-corrected over all pairs of both rates. Source: Hardt et al. 2016.
     """
-    both = [rate_gap(group, positive_rates(group, label), confidence, f"{name} positive rate", f"no {kind} row", 2)
-            for label, name, kind in ((1, "true", "positive"), (0, "false", "negative"))]
+    both = [
+        rate_gap(group, positive_rates(group, label), confidence, f"{name} positive rate", f"no {kind} row", 2)
+        for label, name, kind in ((1, "true", "positive"), (0, "false", "negative"))
+    ]
     for one in both:
         if one.value is None:
             return one
@@ -156,5 +171,6 @@ def equalized_odds_difference(group: Slice, confidence: float) -> Estimate:
     low = max(one.low or 0.0 for one in both)
     high = max(one.high or 0.0 for one in both)
     detail = " ".join(one.detail for one in both if one.detail) or None
-    return Estimate(larger.value, larger.n, low, high, between=larger.between, groups=larger.groups, of=larger.of,
-                    detail=detail)
+    return Estimate(
+        larger.value, larger.n, low, high, between=larger.between, groups=larger.groups, of=larger.of, detail=detail
+    )

@@ -45,7 +45,9 @@ def roc_auc(rows: Evidence, confidence: float) -> Estimate:
     below = np.searchsorted(negative, positive, side="left")
     up_to = np.searchsorted(negative, positive, side="right")
     auc = Fraction(int(below.sum()) + int(up_to.sum()), 2 * positive.size * negative.size)
-    above = 2 * positive.size - np.searchsorted(positive, negative, "left") - np.searchsorted(positive, negative, "right")
+    above = (
+        2 * positive.size - np.searchsorted(positive, negative, "left") - np.searchsorted(positive, negative, "right")
+    )
     interval = delong(float(auc), (below + up_to) / (2 * negative.size), above / (2 * positive.size), confidence)
     low, high = interval or (None, None)
     return Estimate(auc, rows.rows, low, high)
@@ -56,7 +58,10 @@ def roc_auc(rows: Evidence, confidence: float) -> Estimate:
     unit=Unit.share,
     better=Better.higher,
     issue="The model's decisions are right less often than the policy asks.",
-    causes=["A decision threshold far from where the two kinds of error balance", "Weak features or an unsuitable model"],
+    causes=[
+        "A decision threshold far from where the two kinds of error balance",
+        "Weak features or an unsuitable model",
+    ],
     fixes=[
         "Look at the ROC curve: if it is good, move the threshold; if not, improve the model.",
         "With rare positives prefer AUC, precision and recall: accuracy is high for a model that never says yes.",

@@ -76,14 +76,24 @@ def statistical_power(group: Slice, *, effect: float = 0.05) -> Estimate:
     for i in group.compared:
         if i != reference:
             power = least_power(rate, size, rates[i][1], effect)
-            groups.append(Group(level=group.axis.levels[i], n=rates[i][1], value=power,
-                                reason=None if power is not None else "no rate that far from the reference's exists"))
+            groups.append(
+                Group(
+                    level=group.axis.levels[i],
+                    n=rates[i][1],
+                    value=power,
+                    reason=None if power is not None else "no rate that far from the reference's exists",
+                )
+            )
     known = [g for g in groups if g.value is not None]
     if not known:
         return undefined(f"no rate {effect:g} from the reference's lies between 0 and 1", n, tuple(groups))
     weakest = min(known, key=lambda g: g.value or 0)
     needed = rows_needed(rate, effect)
     return Estimate(
-        weakest.value, n, between=(weakest.level, group.axis.levels[reference]), groups=tuple(groups),
+        weakest.value,
+        n,
+        between=(weakest.level, group.axis.levels[reference]),
+        groups=tuple(groups),
         of="power against the reference",
-        detail=f"Power {WANTED:.2f} for a difference of {effect:g} needs about {needed:,} rows in each group.")
+        detail=f"Power {WANTED:.2f} for a difference of {effect:g} needs about {needed:,} rows in each group.",
+    )

@@ -50,8 +50,12 @@ def outranked(attribute: Attribute, rows: Evidence) -> Floats | None:
     levels = len(attribute.levels)
     positives = [np.sort(rows.score[rows.label & (attribute.codes == g)]) for g in range(levels)]
     negatives = [np.sort(rows.score[~rows.label & (attribute.codes == g)]) for g in range(levels)]
-    return np.array([[(np.searchsorted(h, g, "left").sum() + np.searchsorted(h, g, "right").sum()) / 2
-                      for h in negatives] for g in positives])
+    return np.array(
+        [
+            [(np.searchsorted(h, g, "left").sum() + np.searchsorted(h, g, "right").sum()) / 2 for h in negatives]
+            for g in positives
+        ]
+    )
 
 
 def _auc(weights: Floats, wins: Floats | None, group: Slice) -> float | None:
@@ -90,7 +94,9 @@ def _gaps(weights: Floats, joint: Slice, other: Slice) -> dict[str, float]:
     return gaps
 
 
-def qualities(weights: Floats, group: Slice, wins: Floats | None, others: list[tuple[Slice, Slice]]) -> dict[str, float]:
+def qualities(
+    weights: Floats, group: Slice, wins: Floats | None, others: list[tuple[Slice, Slice]]
+) -> dict[str, float]:
     """Everything the shift may worsen, written so that more is worse."""
     auc, ece = _auc(weights, wins, group), _ece(weights, group)
     found = {"accuracy": -_accuracy(weights, group)}
@@ -147,6 +153,12 @@ def max_shift_degradation(rows: Evidence, cube: Cube, *, shift: float = 0.10) ->
         reason = "no group's share can be moved that far" if infeasible else "no protected attribute is declared"
         return undefined(f"{reason}.{missed}".strip("."), rows.rows)
     loss, level, what = worst
-    return Estimate(loss, rows.rows, groups=tuple(groups), between=(level,), of="worsening in each scenario",
-                    detail=f"Worst scenario: {level}; what worsens most is {what}. "
-                           f"Re-weighting cannot move an attribute's own gap.{missed}")
+    return Estimate(
+        loss,
+        rows.rows,
+        groups=tuple(groups),
+        between=(level,),
+        of="worsening in each scenario",
+        detail=f"Worst scenario: {level}; what worsens most is {what}. "
+        f"Re-weighting cannot move an attribute's own gap.{missed}",
+    )

@@ -64,12 +64,8 @@ class Portfolio:
 
 @dataclass(frozen=True)
 class Page:
-    """One page: `title` and `search` (what it is found by) are plain text, `body` is finished HTML.
-
-    `contents` are its sections as (anchor, words).
-    """
+    """One page: `title` and `search` (what it is found by) are plain text; `body` is finished HTML, its h1 is `#content`."""
 
     title: str
     body: str
     search: str
-    contents: tuple[tuple[str, str], ...] = ()

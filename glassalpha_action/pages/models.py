@@ -8,11 +8,11 @@ from glassalpha_action.pages.data import Model, Page, Past, Portfolio
 from glassalpha_action.pages.portfolio import search_text
 from glassalpha_action.pages.render import render
 from glassalpha_action.pages.sparkline import Sparkline, sparkline
-from glassalpha_action.records import Audit, Comparison, Group, Measurement, Outcome, Unit, Verdict
+from glassalpha_action.records import Audit, Comparison, Group, Measurement, Outcome, Severity, Unit, Verdict
 from glassalpha_action.report.words import required, short, shown, span
 
 SHOWN_AUDITS = 12
-CURVE_POINTS = 24
+CURVE_POINTS = 16
 GROUP_CURVES = 4
 WORST_FIRST = (Outcome.FAIL, Outcome.ERROR, Outcome.MISSING, Outcome.INCONCLUSIVE, Outcome.WAIVED, Outcome.PASS,
                Outcome.NOT_APPLICABLE)
@@ -53,22 +53,22 @@ def model_page(model: Model, portfolio: Portfolio) -> Page:
     gates = gate_lines(model)
     fairness = fairness_tables(audit)
     charts = charts_data(audit)
+    places = [("gates", "Gates", bool(gates)), ("fairness", "Fairness by group", bool(fairness)),
+                ("curves", "Calibration and ROC", bool(charts)), ("history", "History", True),
+                ("card", "Model card", True), ("provenance", "Data and provenance", True), ("downloads", "Downloads", True)]
     body = render(
-        "model.html", model=model, audit=audit, portfolio=portfolio, root="../../", age=portfolio.age(model), gates=gates,
+        "model.html", sections=[(anchor, words) for anchor, words, there in places if there], model=model, audit=audit, portfolio=portfolio, root="../../", age=portfolio.age(model), gates=gates,
         failed=[line for line in gates if line.verdict.failed], unmet=[need for need in audit.requirements if not need.met],
         fairness=fairness, charts=charts, other=other_measurements(audit), card=_card(audit), history=_history(model),
         hidden_audits=max(0, len(model.past) - SHOWN_AUDITS),
     )
-    sections = [("gates", "Gates", bool(gates)), ("fairness", "Fairness by group", bool(fairness)),
-                ("curves", "Calibration and ROC", bool(charts)), ("history", "History", True),
-                ("card", "Model card", True), ("provenance", "Data and provenance", True), ("downloads", "Downloads", True)]
-    contents = tuple((anchor, words) for anchor, words, there in sections if there)
-    return Page(short(model.id, 80), body, search_text(model), contents)
+    return Page(short(model.id, 80), body, search_text(model))
 
 
 def gate_lines(model: Model) -> list[GateLine]:
     """The gates of the latest audit, the worst first, then in the policy's order."""
-    found = sorted(model.audit.verdicts, key=lambda verdict: WORST_FIRST.index(verdict.outcome))
+    severities = list(Severity)
+    found = sorted(model.audit.verdicts, key=lambda v: (WORST_FIRST.index(v.outcome), severities.index(v.severity)))
     return [_gate_line(verdict, model) for verdict in found]
 
 
@@ -159,6 +159,6 @@ def _history(model: Model) -> dict[str, object]:
 
 def _cell(past: Past, gate_id: str, verdict: Verdict) -> tuple[str, str]:
     if gate_id not in past.gates:
-        return "not in this audit", "none"
+        return "–", ""
     value, outcome = past.gates[gate_id]
     return shown(verdict.unit, value, verdict.threshold), outcome

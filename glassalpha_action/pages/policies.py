@@ -52,8 +52,7 @@ def policy_page(policy: Policy, portfolio: Portfolio) -> Page:
     body = render("policy.html", policy=policy, text=policy.text, gates=gates, models=models, root="../../../",
                   portfolio=portfolio, review_due=review_due)
     title = words.short(f"{policy.text.name} {policy.text.version}", 60)
-    contents = (("gates", "Gates"), ("models", "Models"), ("text", "Text and digest"))
-    return Page(title, body, contents=contents, search=f"Policy {title}: {len(gates)} gates, {len(models)} models.")
+    return Page(title, body, search=f"Policy {title}: {len(gates)} gates, {len(models)} models.")
 
 
 def policies_page(portfolio: Portfolio) -> Page:

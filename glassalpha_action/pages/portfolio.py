@@ -11,6 +11,7 @@ from glassalpha_action.records import Outcome, Status
 from glassalpha_action.report import words
 
 ORDER = (Status.BLOCKED, Status.REVIEW, Status.NO_POLICY, Status.PASSED)
+CARDS = (Status.PASSED, Status.REVIEW, Status.BLOCKED, Status.NO_POLICY)
 MONTHS = 12
 
 
@@ -32,7 +33,7 @@ def portfolio_page(portfolio: Portfolio) -> Page:
         "portfolio.html",
         portfolio=portfolio,
         total=len(portfolio.models),
-        cards=[(status, counts[status], _unenforced(portfolio, status)) for status in ORDER[::-1]],
+        cards=[(status, counts[status], _unenforced(portfolio, status)) for status in CARDS],
         attention=_attention(portfolio),
         teams=_by_team(portfolio),
         gates=_failed_gates(portfolio),
@@ -70,7 +71,7 @@ def _attention(portfolio: Portfolio) -> list[tuple[Model, list[str], int]]:
     """Blocked models, then those for review, then those without policy: each with its reasons, the longest waiting first."""
     found = [(model, _reasons(model), portfolio.age(model)) for model in portfolio.models
              if model.audit.status is not Status.PASSED]
-    return sorted(found, key=lambda line: (ORDER.index(line[0].audit.status), -line[0].audit.failed_gates, -line[2], line[0].id))
+    return sorted(found, key=lambda line: (ORDER.index(line[0].audit.status), not line[0].audit.enforced, -line[0].audit.failed_gates, -line[2], line[0].id))
 
 
 def _reasons(model: Model) -> list[str]:

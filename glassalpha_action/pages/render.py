@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -11,6 +12,11 @@ from glassalpha_action.report import words
 
 if TYPE_CHECKING:
     from jinja2 import Environment
+
+
+PREFORMATTED = re.compile(r"(<pre.*?</pre>)", re.DOTALL)
+SPACE = re.compile(r"\s*\n\s*")
+OPTIONAL = re.compile(r"</(?:td|th|tr|thead|tbody|li|dt|dd|option)>")
 
 
 def visible(text: str) -> str:
@@ -22,6 +28,13 @@ def script_json(value: Any) -> str:
     """JSON that is inert inside a script element: no `<`, `>` or `&` is left in it."""
     text = json.dumps(value, separators=(",", ":"), ensure_ascii=True)
     return text.replace("<", "\\u003c").replace(">", "\\u003e").replace("&", "\\u0026")
+
+
+def compact(page: str) -> str:
+    """The same HTML without the white space and the end tags that it does not need, but for what stands in `pre`."""
+    parts = PREFORMATTED.split(page)
+    parts[::2] = [OPTIONAL.sub("", SPACE.sub("\n", part)) for part in parts[::2]]
+    return "".join(parts)
 
 
 def render(template: str, **values: Any) -> str:

@@ -39,8 +39,7 @@ def _all(portfolio: Portfolio) -> Iterator[tuple[str, Page | bytes]]:
 
 def about_page(portfolio: Portfolio) -> Page:
     """What the portal is, what its words mean and how to check it."""
-    contents = (("words", "What the words mean"), ("check", "How to check it"))
-    return Page("About", render("about.html", portfolio=portfolio, root="../"), "About this portal.", contents)
+    return Page("About", render("about.html", portfolio=portfolio, root="../"), "What the portal shows, what its words mean, how to check it.")
 
 
 def footer(portfolio: Portfolio) -> str:

@@ -1,0 +1,1 @@
+"""Policies: what they may say, and what they decide."""

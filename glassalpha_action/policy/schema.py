@@ -43,8 +43,9 @@ def _threshold(value: Any) -> Limit:
 Threshold = Annotated[
     Limit,
     PlainValidator(_threshold),
-    WithJsonSchema({"anyOf": [{"type": "number"}, {"type": "array", "items": {"type": "number"}, "minItems": 2,
-                                                   "maxItems": 2}]}),
+    WithJsonSchema(
+        {"anyOf": [{"type": "number"}, {"type": "array", "items": {"type": "number"}, "minItems": 2, "maxItems": 2}]}
+    ),
 ]
 
 
@@ -147,9 +148,15 @@ class LoadedPolicy:
         """The policy as it travels in an Audit."""
         found = self.policy
         return PolicyText(
-            id=found.key, name=found.policy_name, version=found.version, sha256=self.sha256, text=self.text,
-            citation=found.citation, owner=found.review_cycle.owner,
-            effective_date=_iso(found.effective_date), next_review=_iso(found.review_cycle.next_review),
+            id=found.key,
+            name=found.policy_name,
+            version=found.version,
+            sha256=self.sha256,
+            text=self.text,
+            citation=found.citation,
+            owner=found.review_cycle.owner,
+            effective_date=_iso(found.effective_date),
+            next_review=_iso(found.review_cycle.next_review),
         )
 
     def line(self, gate: int) -> int | None:
@@ -180,16 +187,30 @@ def _problems(policy: Policy, tree: Tree, file: str, metrics: Mapping[str, Mappi
     problems, seen = [], dict[str, int]()
     for i, gate in enumerate(policy.gates):
         if gate.metric not in metrics:
-            problems.append(Problem(file, tree.line("gates", i, "metric"),
-                                    f"unknown metric `{gate.metric}`{nearest(gate.metric, sorted(metrics))}"))
+            problems.append(
+                Problem(
+                    file,
+                    tree.line("gates", i, "metric"),
+                    f"unknown metric `{gate.metric}`{nearest(gate.metric, sorted(metrics))}",
+                )
+            )
         for name in gate.params:
             taken = sorted(metrics.get(gate.metric, {}))
             if gate.metric in metrics and name not in taken:
                 said = nearest(name, taken) if taken else "; it takes none."
-                problems.append(Problem(file, tree.line("gates", i, "params", name),
-                                        f"`{gate.metric}` has no parameter `{name}`{said}"))
+                problems.append(
+                    Problem(
+                        file, tree.line("gates", i, "params", name), f"`{gate.metric}` has no parameter `{name}`{said}"
+                    )
+                )
         if gate.key in seen:
-            problems.append(Problem(file, tree.line("gates", i), f"two gates are called `{gate.key}` (the first on line "
-                                    f"{tree.line('gates', seen[gate.key])}); give each its own name or `id`."))
+            problems.append(
+                Problem(
+                    file,
+                    tree.line("gates", i),
+                    f"two gates are called `{gate.key}` (the first on line "
+                    f"{tree.line('gates', seen[gate.key])}); give each its own name or `id`.",
+                )
+            )
         seen.setdefault(gate.key, i)
     return problems

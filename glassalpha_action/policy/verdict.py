@@ -80,16 +80,28 @@ def _limit(gate: Gate) -> float:
 def _judged(found: Measurement, gate: Gate, statistics: Statistics) -> Judged:
     if found.value is None:
         outcome = Outcome.MISSING
-    elif statistics.decision == "bound" and found.low is not None and found.high is not None \
-            and gate.comparison is not Comparison.present:
+    elif (
+        statistics.decision == "bound"
+        and found.low is not None
+        and found.high is not None
+        and gate.comparison is not Comparison.present
+    ):
         outcome = _bound(found, gate, found.low, found.high)
     else:
         outcome = Outcome.PASS if _point(found, gate) else Outcome.FAIL
     unknown = [g.level for g in found.groups if g.value is None and g.n > 0 and g.level != MISSING]
     if outcome is Outcome.PASS and unknown:
         outcome = Outcome.INCONCLUSIVE
-    return Judged(attribute=found.attribute, outcome=outcome, value=found.value, low=found.low, high=found.high,
-                  n=found.n, groups=found.between, reason=found.reason or (_left_out(unknown) if unknown else None))
+    return Judged(
+        attribute=found.attribute,
+        outcome=outcome,
+        value=found.value,
+        low=found.low,
+        high=found.high,
+        n=found.n,
+        groups=found.between,
+        reason=found.reason or (_left_out(unknown) if unknown else None),
+    )
 
 
 def _left_out(levels: Sequence[str]) -> str:
@@ -102,8 +114,9 @@ def _badness(judged: Judged, gate: Gate) -> tuple[int, float]:
     return WORST_FIRST.index(judged.outcome), value if upward else -value
 
 
-def judge(gate: Gate, found: Sequence[Measurement], statistics: Statistics, definition: Definition,
-          line: int | None = None) -> Verdict:
+def judge(
+    gate: Gate, found: Sequence[Measurement], statistics: Statistics, definition: Definition, line: int | None = None
+) -> Verdict:
     """The verdict of `gate` on the measurements of its metric, one for each attribute it compares.
 
     The outcome is the worst outcome, then the worst value. `definition` is the metric's; its first fix is named where
@@ -113,20 +126,51 @@ def judge(gate: Gate, found: Sequence[Measurement], statistics: Statistics, defi
     seen = [m for m in found if scope is None or m.attribute in scope]
     judged = sorted((_judged(m, gate, statistics) for m in seen), key=lambda j: _badness(j, gate))
     for name in [a for a in scope or () if a not in {m.attribute for m in found}]:
-        judged.insert(0, Judged(attribute=name, outcome=Outcome.MISSING, value=None, n=0,
-                                reason="the audit declares no such protected attribute"))
+        judged.insert(
+            0,
+            Judged(
+                attribute=name,
+                outcome=Outcome.MISSING,
+                value=None,
+                n=0,
+                reason="the audit declares no such protected attribute",
+            ),
+        )
     if not judged:
-        judged = [Judged(attribute=None, outcome=Outcome.MISSING, value=None, n=0,
-                         reason="the audit declares no protected attribute")]
+        judged = [
+            Judged(
+                attribute=None,
+                outcome=Outcome.MISSING,
+                value=None,
+                n=0,
+                reason="the audit declares no protected attribute",
+            )
+        ]
     judged.sort(key=lambda j: _badness(j, gate))
     worst = judged[0]
     chosen = next((m for m in seen if m.attribute == worst.attribute), None)
     return Verdict(
-        gate=gate.name, gate_id=gate.key, metric=definition.id, title=definition.title, unit=definition.unit,
-        outcome=worst.outcome, raw_outcome=worst.outcome, value=worst.value, threshold=gate.threshold,
-        comparison=gate.comparison, severity=gate.severity, attribute=worst.attribute, groups=worst.groups,
-        low=worst.low, high=worst.high, n=worst.n, clause=gate.clause, rationale=gate.rationale,
-        message=_message(worst, gate, chosen, definition.unit), judged=tuple(judged), line=line,
+        gate=gate.name,
+        gate_id=gate.key,
+        metric=definition.id,
+        title=definition.title,
+        unit=definition.unit,
+        outcome=worst.outcome,
+        raw_outcome=worst.outcome,
+        value=worst.value,
+        threshold=gate.threshold,
+        comparison=gate.comparison,
+        severity=gate.severity,
+        attribute=worst.attribute,
+        groups=worst.groups,
+        low=worst.low,
+        high=worst.high,
+        n=worst.n,
+        clause=gate.clause,
+        rationale=gate.rationale,
+        message=_message(worst, gate, chosen, definition.unit),
+        judged=tuple(judged),
+        line=line,
         remediation=None if worst.outcome is Outcome.PASS else gate.remediation or definition.advice.fixes[0],
     )
 
@@ -134,9 +178,20 @@ def judge(gate: Gate, found: Sequence[Measurement], statistics: Statistics, defi
 def not_applicable(gate: Gate, definition: Definition, use_case: str | None, line: int | None) -> Verdict:
     """The verdict where the policy does not apply to the model's use case."""
     return Verdict(
-        gate=gate.name, gate_id=gate.key, metric=definition.id, title=definition.title, unit=definition.unit,
-        outcome=Outcome.NOT_APPLICABLE, raw_outcome=Outcome.NOT_APPLICABLE, value=None, threshold=gate.threshold,
-        comparison=gate.comparison, severity=gate.severity, clause=gate.clause, rationale=gate.rationale, line=line,
+        gate=gate.name,
+        gate_id=gate.key,
+        metric=definition.id,
+        title=definition.title,
+        unit=definition.unit,
+        outcome=Outcome.NOT_APPLICABLE,
+        raw_outcome=Outcome.NOT_APPLICABLE,
+        value=None,
+        threshold=gate.threshold,
+        comparison=gate.comparison,
+        severity=gate.severity,
+        clause=gate.clause,
+        rationale=gate.rationale,
+        line=line,
         message=f"The policy does not apply to the use case {use_case or '(none declared)'}.",
     )
 
@@ -153,13 +208,18 @@ def _message(worst: Judged, gate: Gate, found: Measurement | None, unit: Unit) -
         about = f" for {worst.attribute}" if worst.attribute else ""
         return f"Not measured{about}: {worst.reason}."
     limit = gate.threshold if isinstance(gate.threshold, float) else None
-    met = "is measured" if gate.comparison is Comparison.present else (
-        f"is {'' if _point(found, gate) else 'not '}{gate.comparison.sign} {_limits(gate, unit, worst.value)}")
+    met = (
+        "is measured"
+        if gate.comparison is Comparison.present
+        else (f"is {'' if _point(found, gate) else 'not '}{gate.comparison.sign} {_limits(gate, unit, worst.value)}")
+    )
     parts = [f"{unit.show(worst.value, limit)} {met}"]
     if worst.attribute:
         parts.append(f" for {worst.attribute}: {_compared(found)}" if found.between else f" for {worst.attribute}")
     if worst.low is not None and worst.high is not None:
-        parts.append(f" ({(found.confidence or 0.95) * 100:g}% interval {unit.show(worst.low)} to {unit.show(worst.high)})")
+        parts.append(
+            f" ({(found.confidence or 0.95) * 100:g}% interval {unit.show(worst.low)} to {unit.show(worst.high)})"
+        )
     text = "".join(parts) + "."
     if worst.outcome is Outcome.INCONCLUSIVE:
         text += f" {_undecided(worst, gate)}"
@@ -172,7 +232,11 @@ def _compared(found: Measurement) -> str:
     named = []
     for level in found.between:
         group = by_level.get(level)
-        rate = f" {found.unit.show(group.value)}" if group and group.value is not None and found.unit is not Unit.rows else ""
+        rate = (
+            f" {found.unit.show(group.value)}"
+            if group and group.value is not None and found.unit is not Unit.rows
+            else ""
+        )
         named.append(f"{level}{rate}" + (f" (n {group.n:,})" if group else ""))
     return " against ".join(named)
 
@@ -195,18 +259,40 @@ def requirements(policy: Policy, provenance: Provenance) -> tuple[Requirement, .
     asked = policy.reproducibility
     digests = (provenance.config_sha256, provenance.data_sha256, provenance.predictions_sha256)
     table = (
-        ("strict_mode_required", asked.strict_mode_required, provenance.strict, "The audit ran in strict mode.",
-         "Run the audit with --strict, or set `reproducibility: strict: true` in audit.yaml."),
-        ("seed_required", asked.seed_required, provenance.seed is not None, f"The random seed is {provenance.seed}.",
-         "Set `reproducibility: random_seed:` in audit.yaml."),
-        ("manifest_required", asked.manifest_required, all(digests), "Digests of every input are recorded.",
-         "Audit from files, so that the digests of config, data and model can be recorded."),
-        ("git_commit_required", asked.git_commit_required, provenance.git_commit is not None,
-         f"The inputs stand at commit {(provenance.git_commit or '')[:12]}.",
-         "Commit the audit's files to git and run the audit inside that checkout."),
+        (
+            "strict_mode_required",
+            asked.strict_mode_required,
+            provenance.strict,
+            "The audit ran in strict mode.",
+            "Run the audit with --strict, or set `reproducibility: strict: true` in audit.yaml.",
+        ),
+        (
+            "seed_required",
+            asked.seed_required,
+            provenance.seed is not None,
+            f"The random seed is {provenance.seed}.",
+            "Set `reproducibility: random_seed:` in audit.yaml.",
+        ),
+        (
+            "manifest_required",
+            asked.manifest_required,
+            all(digests),
+            "Digests of every input are recorded.",
+            "Audit from files, so that the digests of config, data and model can be recorded.",
+        ),
+        (
+            "git_commit_required",
+            asked.git_commit_required,
+            provenance.git_commit is not None,
+            f"The inputs stand at commit {(provenance.git_commit or '')[:12]}.",
+            "Commit the audit's files to git and run the audit inside that checkout.",
+        ),
     )
-    return tuple(Requirement(name=name, met=bool(met), message=yes if met else no)
-                 for name, wanted, met, yes, no in table if wanted)
+    return tuple(
+        Requirement(name=name, met=bool(met), message=yes if met else no)
+        for name, wanted, met, yes, no in table
+        if wanted
+    )
 
 
 def status(verdicts: Sequence[Verdict], unmet: Sequence[Requirement], policy: Policy) -> Status:
@@ -231,7 +317,9 @@ def unenforced(policy: Policy, today: date, profile: str) -> tuple[str, ...]:
     if profile == "dev":
         notes.append("NOT FOR APPROVAL: a dev-profile audit samples rows and skips slow sections.")
     if policy.effective_date and policy.effective_date > today:
-        notes.append(f"The policy takes effect on {policy.effective_date.isoformat()}; until then its gates do not block.")
+        notes.append(
+            f"The policy takes effect on {policy.effective_date.isoformat()}; until then its gates do not block."
+        )
     if policy.enforcement == "advisory":
         notes.append("The policy is advisory: its gates ask for review and do not block.")
     return tuple(notes)

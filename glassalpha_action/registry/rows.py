@@ -187,7 +187,8 @@ def derived(
             for at, r in enumerate(audit.requirements)
         ],
         "measurements": [
-            {"seq": seq, "position": at, **m.model_dump(mode="json", include=MEASURED)}
+            {"seq": seq, "position": at, "params": canonical(dict(m.params)).decode(),
+             **m.model_dump(mode="json", include=MEASURED)}
             for at, m in enumerate(audit.measurements)
         ],
         "models": [card] if record["stage"] == "main" and changed else [],

@@ -91,6 +91,7 @@ CREATE TABLE measurements ( -- one row per measurement of an audit
   seq INTEGER NOT NULL REFERENCES audits (seq),
   position INTEGER NOT NULL,
   metric TEXT NOT NULL,
+  params TEXT NOT NULL, -- JSON object: the metric's parameters where they are not the usual ones
   attribute TEXT, -- the protected attribute, where the metric compares groups
   unit TEXT NOT NULL,
   value REAL, -- NULL where it could not be measured

@@ -97,6 +97,10 @@ class SQLiteRegistry(Registry):
                 else f"{self.name} is an SQLite file but no registry: name another file with --database",
                 exit_code=5 if ours else 2,
             )
+        # SQLite itself takes a last page that is cut short for one that ends in zeros.
+        with self.reading():
+            if self._pragma("page_count") * self._pragma("page_size") > self._path.stat().st_size:
+                raise UserError(f"{self.name} is cut short: restore it from a copy", exit_code=5)
         version = self._pragma("user_version")
         if version > schema.SCHEMA_VERSION:
             raise UserError(
@@ -133,7 +137,7 @@ class SQLiteRegistry(Registry):
             yield
         except sqlite3.ProgrammingError:
             raise
-        except sqlite3.Error as error:
+        except (sqlite3.Error, UnicodeDecodeError) as error:
             raise _explain(error, self.name, self._wait) from error
         except OSError as error:
             raise UserError(f"{self.name} cannot be written: {error.strerror}", exit_code=4) from error
@@ -145,9 +149,13 @@ def _open(path: Path, mode: str, wait_seconds: float) -> Database:
     connection = sqlite3.connect(
         f"{path.absolute().as_uri()}?mode={mode}", uri=True, timeout=wait_seconds, isolation_level=None
     )
-    for pragma in ("synchronous = EXTRA", "foreign_keys = ON", "trusted_schema = OFF", "cell_size_check = ON"):
-        connection.execute(f"PRAGMA {pragma}")
-    return Database(connection, execute_plugins=False)
+    try:
+        for pragma in ("synchronous = EXTRA", "foreign_keys = ON", "trusted_schema = OFF", "cell_size_check = ON"):
+            connection.execute(f"PRAGMA {pragma}")
+        return Database(connection, execute_plugins=False)
+    except BaseException:
+        connection.close()
+        raise
 
 
 @contextmanager
@@ -205,7 +213,7 @@ def _printable(path: str) -> str:
     return "".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in path)
 
 
-def _explain(error: sqlite3.Error, name: str, wait_seconds: float) -> UserError:
+def _explain(error: Exception, name: str, wait_seconds: float) -> UserError:
     """One sentence and exit code for an error of SQLite's; where it is none of the disk's, the file is damaged."""
     code = getattr(error, "sqlite_errorcode", sqlite3.SQLITE_CORRUPT) & 0xFF
     sentences = {

@@ -87,14 +87,15 @@ def limits(audit: Audit) -> tuple[Limit, ...]:
     found = (("Not for approval", dev), ("Not enforced", tuple(_not_enforced(audit))),
              ("Not measured", tuple(_unmeasured(audit))), ("Small groups", tuple(_small_groups(audit))),
              ("Too few rows to be sure", tuple(_undecided(audit))), ("Wide intervals", tuple(_wide(audit))),
+             ("Notes on the data", tuple(words.sentence(note) for note in audit.data.notes)),
              ("Warnings about the data", tuple(words.sentence(warning) for warning in audit.data.warnings)))
     return tuple(Limit(title, sentences) for title, sentences in found if sentences)
 
 
 def _not_enforced(audit: Audit) -> Iterator[str]:
-    if not audit.enforced and audit.policy:
+    if not audit.enforced:
         yield "The status is shown as what it would be; it does not stop a release."
-    yield from (words.sentence(note) for note in audit.notes)
+        yield from (words.sentence(note) for note in audit.notes)
 
 
 def _unmeasured(audit: Audit) -> Iterator[str]:
@@ -177,5 +178,5 @@ def policy(audit: Audit) -> tuple[Fact, ...]:
     if text is None:
         return ()
     facts = (("Name", text.name), ("Version", text.version), ("Effective from", text.effective_date),
-             ("Citation", text.citation), ("Owner", text.owner), ("Next review", text.next_review), ("File", text.path))
-    return tuple(Fact(label, words.name(value, 200), label == "File") for label, value in facts if value)
+             ("Citation", text.citation), ("Owner", text.owner), ("Next review", text.next_review))
+    return tuple(Fact(label, words.name(value, 200)) for label, value in facts if value)

@@ -35,10 +35,10 @@ class Metric:
 
 @dataclass(frozen=True)
 class Table:
-    """Rates by group for one attribute: `columns` are (title, definition), each row is a level and a cell per column."""
+    """Rates by group: `columns` are (title, definition), each row is a level, its n and a cell per column."""
 
-    attribute: str
-    reference: str
+    title: str
+    subject: str
     columns: tuple[tuple[str, str], ...]
     rows: tuple[tuple[str, str, tuple[tuple[str, str], ...]], ...]
     plots: tuple[Plot, ...]
@@ -94,7 +94,7 @@ def _section(audit: Audit, key: str, title: str, families: tuple[str, ...], lead
     levels = {m.confidence for m in found if m.confidence is not None and m.low is not None}
     return Section(key, title, lead, tuple(_metrics(audit, found)),
                    f"{100 * levels.pop():g}% interval" if len(levels) == 1 else "Interval",
-                   tuple(_tables(audit, found, drawn=key == "fairness")), plots)
+                   tuple(_tables(audit, found, drawn=key == "fairness", robust=key == "robustness")), plots)
 
 
 def _metrics(audit: Audit, found: list[Measurement]) -> Iterator[Metric]:
@@ -116,6 +116,8 @@ def _line(measurement: Measurement) -> Line:
         notes.append(words.sentence(measurement.reason))
     if measurement.detail:
         notes.append(words.sentence(measurement.detail))
+    if measurement.params:
+        notes.append(f"Measured with {words.listed(f'{words.human(k).lower()} {v:g}' for k, v in sorted(measurement.params.items()))}.")
     if measurement.p_value is not None:
         notes.append(_p_value(measurement.p_value))
     return Line(about, words.shown(unit, measurement.value, None),
@@ -127,26 +129,27 @@ def _p_value(value: float) -> str:
     return f"{text}, the chance of a result at least this far off if there were nothing to find."
 
 
-def rate_columns(found: list[Measurement], attribute: str) -> list[Measurement]:
-    """The measurements of `attribute` that hold a rate per group, each rate once."""
+def _columns(found: list[Measurement], attribute: str | None) -> list[Measurement]:
+    """The measurements of `attribute` that say more of a group than its rows, each rate once."""
     seen: set[tuple[str, tuple[Group, ...]]] = set()
     columns = []
     for measurement in found:
         key = (measurement.of or measurement.title, measurement.groups)
-        has_rate = any(group.value is not None or group.reason for group in measurement.groups)
+        has_rate = any(group.reason or group.value not in (None, group.n) for group in measurement.groups)
         if measurement.attribute == attribute and has_rate and key not in seen:
             seen.add(key)
             columns.append(measurement)
     return columns
 
 
-def _tables(audit: Audit, found: list[Measurement], drawn: bool) -> Iterator[Table]:
+def _tables(audit: Audit, found: list[Measurement], *, drawn: bool, robust: bool) -> Iterator[Table]:
     known = {summary.name: summary for summary in audit.data.attributes}
-    for place, attribute in enumerate(dict.fromkeys(m.attribute for m in found if m.attribute)):
-        columns = rate_columns(found, attribute)
+    for place, attribute in enumerate(dict.fromkeys(m.attribute for m in found)):
+        columns = _columns(found, attribute)
         if columns:
-            summary = known.get(attribute)
-            yield Table(words.name(attribute), words.name(summary.reference) if summary else "",
+            summary = known.get(attribute or "")
+            title = _heading(columns[0])[0] if attribute is None else f"By {words.name(attribute)}"
+            yield Table(title, words.name(attribute) if attribute else "Scenario" if robust else "Group",
                         tuple(_heading(column) for column in columns), tuple(_rows(columns, summary)),
                         tuple(charts.rates(column, f"rate-{place + 1}-{k + 1}") for k, column in enumerate(columns)) if drawn else ())
 
@@ -157,7 +160,7 @@ def _rows(columns: list[Measurement], summary: AttributeSummary | None) -> Itera
     for level in dict.fromkeys([*rows, *(group.level for column in columns for group in column.groups)]):
         n = rows.get(level) or max((cell[level].n for cell in cells if level in cell), default=0)
         yield words.name(level), f"{n:,}", tuple(
-            _cell(column, cell.get(level), n) for column, cell in zip(columns, cells, strict=True))
+            _cell(column, cell.get(level), n, is_reference=summary is not None and level == summary.reference) for column, cell in zip(columns, cells, strict=True))
 
 
 def _heading(column: Measurement) -> tuple[str, str]:
@@ -165,7 +168,9 @@ def _heading(column: Measurement) -> tuple[str, str]:
     return words.name(title[:1].upper() + title[1:]), words.RATES.get(title, "")
 
 
-def _cell(column: Measurement, group: Group | None, rows: int) -> tuple[str, str]:
+def _cell(column: Measurement, group: Group | None, rows: int, *, is_reference: bool) -> tuple[str, str]:
+    if group is None and is_reference:
+        return "reference", "the others are compared with it"
     if group is None:
         return "not compared", "not part of this comparison"
     of = f"n {group.n:,}" if group.n != rows else ""

@@ -20,24 +20,31 @@ def render_text(audit: Audit, width: int = 100, *, colour: bool = False) -> str:
 
     look = STATUSES[audit.status]
     head = f"{look.icon} {audit.headline}"
-    lines = [f"{paint(name(audit.model.id), None, bold=True)}  {paint(head, TINTS[look.tone], bold=True)}"
-             f"  {_count(audit)}"]
+    lines = [
+        f"{paint(name(audit.model.id), None, bold=True)}  {paint(head, TINTS[look.tone], bold=True)}  {_count(audit)}"
+    ]
     if audit.policy:
-        lines.append(f"  {name(audit.policy.name)} {name(audit.policy.version)}, as of {audit.provenance.as_of}, "
-                     f"{audit.data.rows:,} rows")
+        lines.append(
+            f"  {name(audit.policy.name)} {name(audit.policy.version)}, as of {audit.provenance.as_of}, "
+            f"{audit.data.rows:,} rows"
+        )
     lines += [f"  {name(note)}" for note in (*audit.notes, *audit.data.notes, *audit.data.warnings)]
     lines.append("")
     for verdict in audit.verdicts:
         mark = OUTCOMES[verdict.outcome]
         tint = "yellow" if mark.tone == "bad" and verdict.severity is not Severity.error else TINTS[mark.tone]
-        lines.append(f"  {paint(f'{mark.icon} {verdict.outcome.value:<14}', tint)} "
-                     f"{verdict.severity.value:<8} {name(verdict.gate, 60)}")
+        lines.append(
+            f"  {paint(f'{mark.icon} {verdict.outcome.value:<14}', tint)} "
+            f"{verdict.severity.value:<8} {name(verdict.gate, 60)}"
+        )
         lines += _wrapped(verdict.message, width)
         lines += _advice(verdict, width)
     for requirement in audit.requirements:
         mark = MET if requirement.met else UNMET
-        lines.append(f"  {paint(f'{mark.icon} {mark.word.upper():<14}', TINTS[mark.tone])} {'required':<8} "
-                     f"{requirement.name.replace('_', ' ').removesuffix(' required')}")
+        lines.append(
+            f"  {paint(f'{mark.icon} {mark.word.upper():<14}', TINTS[mark.tone])} {'required':<8} "
+            f"{requirement.name.replace('_', ' ').removesuffix(' required')}"
+        )
         if not requirement.met:
             lines += _wrapped(requirement.message, width)
     return "\n".join(lines) + "\n"
@@ -52,8 +59,13 @@ def _count(audit: Audit) -> str:
 
 def _wrapped(text: str, width: int, first: str = "", indent: int = 28) -> list[str]:
     space = " " * indent
-    return textwrap.wrap(name(text, 2000), width, initial_indent=space + first,
-                         subsequent_indent=space + " " * len(first), break_on_hyphens=False)
+    return textwrap.wrap(
+        name(text, 2000),
+        width,
+        initial_indent=space + first,
+        subsequent_indent=space + " " * len(first),
+        break_on_hyphens=False,
+    )
 
 
 def _advice(verdict: Verdict, width: int) -> Iterator[str]:

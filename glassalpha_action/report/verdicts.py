@@ -65,8 +65,9 @@ def banner(audit: Audit) -> Banner:
     status = audit.status if audit.enforced else audit.would_be or audit.status
     look = words.STATUSES[status]
     word = look.word if audit.enforced or status is Status.NO_POLICY else f"Would be {look.word.lower()}"
-    sentence = f"{word}: {_why(audit)}." if audit.policy else "No policy applies to this model, so nothing was judged."
-    notes = audit.notes if audit.enforced else (*audit.notes, "This status is not enforced: it does not stop a release.")
+    judged = status is not Status.NO_POLICY
+    sentence = f"{word}: {_why(audit)}." if judged else "No policy applies to this model, so nothing was judged."
+    notes = (*audit.notes, *(("This status is not enforced: it does not stop a release.",) if judged and not audit.enforced else ()))
     stamp = "NOT FOR APPROVAL" if audit.profile == "dev" else ""
     return Banner(look, word, sentence, stamp, notes)
 
@@ -95,8 +96,7 @@ def _why(audit: Audit) -> str:
 
 def gates(audit: Audit) -> tuple[Gate, ...]:
     """Every gate, in the policy's order."""
-    measured = {(m.metric, m.attribute): m for m in audit.measurements}
-    return tuple(_gate(verdict, audit, measured) for verdict in audit.verdicts)
+    return tuple(_gate(verdict, audit) for verdict in audit.verdicts)
 
 
 def attention(audit: Audit) -> tuple[Gate, ...]:
@@ -107,8 +107,14 @@ def attention(audit: Audit) -> tuple[Gate, ...]:
     return tuple(every[place] for _, _, place in sorted(graded))
 
 
-def _gate(verdict: Verdict, audit: Audit, measured: dict[tuple[str, str | None], Measurement]) -> Gate:
-    measurement = measured.get((verdict.metric, verdict.attribute))
+def _measured(audit: Audit, metric: str, attribute: str | None, value: float | None) -> Measurement | None:
+    """The measurement behind a judgement; one metric may be measured at several parameters."""
+    found = [m for m in audit.measurements if m.metric == metric and m.attribute == attribute]
+    return next((m for m in found if m.value == value), found[0] if found else None)
+
+
+def _gate(verdict: Verdict, audit: Audit) -> Gate:
+    measurement = _measured(audit, verdict.metric, verdict.attribute, verdict.value)
     definition = audit.glossary.get(verdict.metric)
     interval = (verdict.unit, verdict.low, verdict.high)
     return Gate(
@@ -122,7 +128,7 @@ def _gate(verdict: Verdict, audit: Audit, measured: dict[tuple[str, str | None],
         group=words.groups(verdict.attribute, verdict.groups, _rows(measurement)),
         clause=verdict.clause or "", rationale=verdict.rationale or "", message=verdict.message,
         step=_step(verdict, definition),
-        parts=tuple(_part(verdict, part, measured) for part in verdict.judged) if len(verdict.judged) > 1 else ())
+        parts=tuple(_part(verdict, part, audit) for part in verdict.judged) if len(verdict.judged) > 1 else ())
 
 
 def _raw(verdict: Verdict) -> str:
@@ -139,8 +145,9 @@ def _step(verdict: Verdict, definition: Definition | None) -> str:
     return verdict.remediation or (definition.advice.fixes[0] if definition and definition.advice.fixes else "")
 
 
-def _part(verdict: Verdict, part: Judged, measured: dict[tuple[str, str | None], Measurement]) -> Part:
-    return Part(group=words.groups(part.attribute, part.groups, _rows(measured.get((verdict.metric, part.attribute)))),
+def _part(verdict: Verdict, part: Judged, audit: Audit) -> Part:
+    measurement = _measured(audit, verdict.metric, part.attribute, part.value)
+    return Part(group=words.groups(part.attribute, part.groups, _rows(measurement)),
                 look=words.OUTCOMES[part.outcome], value=words.shown(verdict.unit, part.value, verdict.threshold),
                 span=words.span(verdict.unit, part.low, part.high), n=f"{part.n:,}", reason=part.reason or "")
 

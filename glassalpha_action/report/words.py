@@ -44,9 +44,10 @@ SEVERITIES = {
     Severity.info: "info: only informs",
 }
 RATES = {
-    "selection rate": "share of rows given the favourable outcome",
-    "true positive rate": "share found among the rows that truly have the outcome",
-    "false positive rate": "share wrongly given the outcome among the rows that truly lack it",
+    "selection rate": "share of the group given the favourable outcome",
+    "true positive rate": "share flagged among those who truly have the positive label",
+    "false positive rate": "share flagged among those who truly lack the positive label",
+    "power against the reference": "chance to see a difference of the assumed size, if there is one",
 }
 MET = Look("✓", "Met", "good")
 UNMET = Look("✕", "Not met", "bad")

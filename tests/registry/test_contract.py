@@ -29,7 +29,12 @@ def test_an_audit_comes_back_as_it_went_in(registry: Registry) -> None:
     assert registry.audit(audit.audit_id).to_json() == audit.to_json()
     assert registry.audit(audit.audit_id[:6]) == audit
     (row,) = registry.query_all()
-    assert (row.model_id, row.team, row.cost_center, row.as_of) == ("credit_model_v2", "credit-risk", "CR-4501", "2025-01-05")
+    assert (row.model_id, row.team, row.cost_center, row.as_of) == (
+        "credit_model_v2",
+        "credit-risk",
+        "CR-4501",
+        "2025-01-05",
+    )
     assert (row.status, row.enforced, row.failed_gates, row.author) == ("BLOCKED", True, 2, "grace")
     assert row.metadata == {"cost_center": "CR-4501", "run": "7"}
     assert (row.recorded_at, row.link, row.policy_id, row.data_rows) == (NOW, receipt.link, "sample-policy", 300)
@@ -126,10 +131,14 @@ def test_models_policies_gates_and_measurements_are_tables(registry: Registry) -
     assert registry.fetch("SELECT seq, sha256, text FROM policies") == [
         {"seq": 1, "sha256": samples.POLICY.sha256, "text": samples.POLICY_TEXT}
     ]
-    gates = registry.fetch("SELECT gate_id, outcome, value, threshold, failed FROM gates WHERE seq = 1 ORDER BY position")
+    gates = registry.fetch(
+        "SELECT gate_id, outcome, value, threshold, failed FROM gates WHERE seq = 1 ORDER BY position"
+    )
     assert gates[1] == {"gate_id": "demographic-parity-difference", "outcome": "FAIL", "value": 0.13, "threshold": 0.1,
                         "failed": 1}  # fmt: skip
-    power = registry.fetch("SELECT value, reason, attribute FROM measurements WHERE seq = 1 AND metric = 'statistical_power'")
+    power = registry.fetch(
+        "SELECT value, reason, attribute FROM measurements WHERE seq = 1 AND metric = 'statistical_power'"
+    )
     assert power == [{"value": None, "reason": "only one group has rows", "attribute": "age_group"}]
 
 

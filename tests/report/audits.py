@@ -142,7 +142,7 @@ def hostile(name: str) -> Audit:
         "groups": (samples.GROUPS[0].model_copy(update={"level": name}), samples.GROUPS[1])})
     power = samples.POWER.model_copy(update={"reason": name, "attribute": name})
     base = samples.audit()
-    policy = samples.POLICY.model_copy(update={"name": name, "version": name, "owner": name, "path": name, "text": f"policy_name: {name}\n"})
+    policy = samples.POLICY.model_copy(update={"name": name, "version": name, "owner": name, "text": f"policy_name: {name}\n"})
     words = {"gate": name, "clause": name, "rationale": name, "message": name, "remediation": name}
     return samples.audit(
         model_id=name, team=name, policy=policy, notes=(name,), measurements=(gap, power),

@@ -169,6 +169,19 @@
     place.append(shown);
   }
 
+  // A table that is wider than its place can be scrolled with the keyboard too.
+  function reachable() {
+    each(".ga-scroll", place => {
+      const wide = place.scrollWidth > place.clientWidth + 1;
+      const named = place.closest("section")?.querySelector("h2,h3") ?? [...document.querySelectorAll("h1,h2,h3")].findLast(
+        head => head.compareDocumentPosition(place) & Node.DOCUMENT_POSITION_FOLLOWING);
+      const label = place.querySelector("caption")?.textContent ?? named?.firstChild.textContent ?? "Table";
+      for (const [name, value] of Object.entries({ role: "region", tabindex: "0", "aria-label": label }))
+        if (wide) place.setAttribute(name, value); else place.removeAttribute(name);
+    });
+  }
+  reachable();
+  addEventListener("resize", reachable);
   each("form[data-ga-filter]", table);
   each("[data-ga-table]", numbers);
   if (document.querySelector("[data-ga-chart]")) charts();

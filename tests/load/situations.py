@@ -1,0 +1,98 @@
+"""Plays model files in the situations that machines put us in: as root, as another user, with calls denied from outside."""
+
+from __future__ import annotations
+
+import functools
+import json
+import os
+import shutil
+import struct
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+# unshare, Landlock's first call, seccomp: numbers by machine.
+NUMBERS = {"x86_64": (272, 444, 317), "aarch64": (97, 444, 277)}
+DENIED = {"container": 1, "no Landlock": 2, "no filter": 4, "bare": 7}
+
+PLAYER = """
+import ctypes, json, sys, warnings
+from pathlib import Path
+order = json.loads(sys.stdin.buffer.readline())
+if order["filter"]:
+    libc = ctypes.CDLL(None, use_errno=True)
+    code = bytes.fromhex(order["filter"])
+    held = ctypes.create_string_buffer(code, len(code))
+    fprog = (ctypes.c_ulonglong * 2)(len(code) // 8, ctypes.addressof(held))
+    assert libc.prctl(38, 1, 0, 0, 0) == 0 and libc.prctl(22, 2, fprog, 0, 0) == 0
+import pandas
+from glassalpha_action.documents import UserError
+from glassalpha_action.load.model import Trust, score
+for case in order["cases"]:
+    features = pandas.DataFrame({"x": [0.0, 1.0, 2.0]})
+    try:
+        scores = score(Path(case["path"]), features, positive_label="1", trust=Trust(case.get("trust", "sandbox")))
+        told = {"values": scores.values.tolist(), "isolation": scores.isolation}
+    except UserError as error:
+        told = {"error": str(error), "exit": error.exit_code}
+    print(json.dumps(told), flush=True)
+"""
+
+
+def _filter(denied: int) -> str:
+    """A seccomp program that refuses the chosen calls and allows the rest, in hexadecimal."""
+    numbers = [n for i, n in enumerate(NUMBERS[os.uname().machine]) if denied >> i & 1]
+    steps = [(0x20, 0, 0, 0)]
+    for number in numbers:
+        steps += [(0x15, 0, 1, number), (0x06, 0, 0, 0x50001)]
+    return b"".join(struct.pack("<HBBI", *step) for step in [*steps, (0x06, 0, 0, 0x7FFF0000)]).hex()
+
+
+def _python(prefix: tuple[str, ...], python: str) -> list[str] | None:
+    """A command that starts `python` with our packages, or None where it cannot."""
+    environment = {"PYTHONPATH": str(ROOT), "GITHUB_TOKEN": "ghs_secret", "PATH": os.defpath}
+    if python != sys.executable:
+        environment["PYTHONUSERBASE"] = sys.prefix
+    env = ["env", "-i", *[f"{name}={value}" for name, value in environment.items()]]
+    command = [*prefix, *env, python, "-P", "-B", "-c"]
+    probe = subprocess.run([*command, "import sklearn, pandas, joblib"], capture_output=True, cwd="/", check=False)
+    return command if probe.returncode == 0 else None
+
+
+@functools.cache
+def _command(situation: str) -> list[str]:
+    system = shutil.which(f"python3.{sys.version_info.minor}", path="/usr/bin:/usr/local/bin") or sys.executable
+    nobody = ("setpriv", "--reuid", "65534", "--regid", "65534", "--clear-groups")
+    root = os.geteuid() == 0
+    if situation == "root, out of another user's reach":
+        found = _python((), sys.executable) if root and not _python(nobody, sys.executable) else None
+    elif situation == "root":
+        found = next(filter(None, (_python((), p) for p in (sys.executable, system) if _python(nobody, p))), None)
+        found = found if root else None
+    elif situation == "ordinary user":
+        ways = [(nobody, sys.executable), (nobody, system)] if root else [((), sys.executable)]
+        found = next(filter(None, (_python(*way) for way in ways)), None)
+    else:
+        found = _python((), sys.executable)
+    if found is None:
+        pytest.skip(f"no interpreter with our packages for this situation: {situation}")
+    return found
+
+
+def play(situation: str, cases: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """What score() said of each case ({path, trust}), in order."""
+    order = {"cases": cases, "filter": _filter(DENIED[situation]) if situation in DENIED else ""}
+    played = subprocess.run(
+        [*_command(situation), PLAYER],
+        input=json.dumps(order) + "\n",
+        capture_output=True,
+        text=True,
+        cwd="/",
+        check=False,
+    )
+    assert played.returncode == 0, played.stderr
+    return [json.loads(line) for line in played.stdout.splitlines()]

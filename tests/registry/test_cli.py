@@ -1,0 +1,232 @@
+from __future__ import annotations
+
+import csv
+import io
+import json
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+
+from glassalpha_action.cli import registry as cli
+from glassalpha_action.documents import UserError
+from glassalpha_action.records import Audit, Requirement, Status
+from glassalpha_action.registry import connect
+from tests import samples
+from tests.registry.backends import HOSTILE, NOW, TODAY
+
+SOURCE_LISTING = """\
+model_id          | team        | last_audit | failed_gates | status
+credit_model_v2   | credit-risk | 2025-01-05 | 2            | BLOCKED
+fraud_model_v3    | fraud       | 2025-01-03 | 0            | APPROVED
+loan_pricing_v1   | lending     | 2024-12-20 | 1            | REVIEW
+"""
+
+
+@pytest.fixture(autouse=True)
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("GLASSALPHA_DATABASE", raising=False)
+    monkeypatch.setattr(cli, "_today", lambda: TODAY)
+    return tmp_path
+
+
+def run(*arguments: str) -> str:
+    """What the command prints; its errors are raised."""
+    return CliRunner().invoke(cli.registry, arguments, catch_exceptions=False, standalone_mode=False).stdout
+
+
+def refused(*arguments: str) -> UserError:
+    with pytest.raises(UserError) as caught:
+        run(*arguments)
+    assert len(str(caught.value).splitlines()) == 1
+    return caught.value
+
+
+def saved(audit: Audit, name: str = "report.audit.json") -> str:
+    Path(name).write_bytes(audit.to_json())
+    return name
+
+
+def fill_as_in_the_source() -> None:
+    """The portfolio of the source document."""
+    run("init")
+    unmet = Requirement(name="seed_required", met=False, message="Set one.")
+    for model, status, day, team, fields in (
+        ("credit_model_v2", Status.BLOCKED, "2025-01-05", "credit-risk", {}),
+        ("fraud_model_v3", Status.PASSED, "2025-01-03", "fraud", {}),
+        ("loan_pricing_v1", Status.REVIEW, "2024-12-20", "lending", {"requirements": (unmet,)}),
+    ):
+        run("submit", saved(samples.audit(model, status, day, team, **fields)))
+
+
+def test_the_listing_of_the_source_to_the_character() -> None:
+    fill_as_in_the_source()
+    assert run("list") == SOURCE_LISTING.replace("APPROVED", "PASSED")
+    with connect("model_registry.db") as registry:
+        rows = registry.query_all()
+    assert cli.listing(rows, approved=frozenset({rows[1].audit_id})) == SOURCE_LISTING
+
+
+def test_failed_gates_lists_strictly_those_with_failures() -> None:
+    fill_as_in_the_source()
+    lines = SOURCE_LISTING.splitlines()
+    assert run("list", "--failed-gates").splitlines() == [lines[0], lines[1], lines[3]]
+
+
+def test_list_filters_and_json() -> None:
+    fill_as_in_the_source()
+    found = json.loads(run("list", "--json", "--team", "fraud"))
+    assert [(row["model_id"], row["status"], row["shown"]) for row in found] == [("fraud_model_v3", "PASSED", "PASSED")]
+    assert [row["model_id"] for row in json.loads(run("list", "--json", "--last-n-days", "3"))] == [
+        "credit_model_v2", "fraud_model_v3"]  # fmt: skip
+    assert json.loads(run("list", "--json", "--status", "BLOCKED"))[0]["failed_gates"] == 2
+    assert "no model in model_registry.db matches" in run("list", "--use-case", "pricing")
+    assert "no status" in str(refused("list", "--status", "blocked"))
+
+
+def test_a_status_that_is_not_enforced_is_listed_as_would_be() -> None:
+    run("init")
+    run("submit", saved(samples.audit(enforced=False)))
+    assert run("list").splitlines()[1].endswith(" | would be BLOCKED")
+
+
+def test_an_empty_registry_says_what_to_do() -> None:
+    assert "registry submit" in run("init")
+    assert run("list") == "model_registry.db holds no audits yet: `glassalpha registry submit AUDIT.json` adds one\n"
+    assert json.loads(run("list", "--json")) == []
+
+
+def test_init_twice_is_harmless_and_takes_no_other_file() -> None:
+    fill_as_in_the_source()
+    assert run("init") == "model_registry.db is already a registry, 3 records\n"
+    Path("notes.txt").write_text("notes")
+    assert refused("init", "--database", "notes.txt").exit_code == 5
+    assert Path("notes.txt").read_text() == "notes"
+
+
+def test_the_database_comes_from_the_option_else_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("GLASSALPHA_DATABASE", "environment.db")
+    run("init")
+    run("init", "--database", "option.db")
+    assert sorted(path.name for path in Path().iterdir()) == ["environment.db", "option.db"]
+    assert refused("list", "--database", "none.db").exit_code == 2
+
+
+def test_postgresql_is_refused_plainly() -> None:
+    error = refused("init", "--database", "postgresql://bob:hunter2@host/model_registry")
+    assert (error.exit_code, "PostgreSQL" in str(error), "hunter2" in str(error)) == (2, True, False)
+
+
+def test_submit_prints_the_anchor_that_verify_takes() -> None:
+    run("init")
+    name = saved(samples.audit())
+    said = run("submit", name, "--metadata", "team=risk", "--metadata", "cost_center=CR-4501", "--author", "grace")
+    with connect("model_registry.db") as registry:
+        anchor = registry.head().anchor
+        (row,) = registry.query_all()
+    assert said == f"{anchor} | credit_model_v2 | BLOCKED | recorded\nanchor {anchor}\n"
+    assert (row.team, row.cost_center, row.author) == ("risk", "CR-4501", "grace")
+    assert "already there" in run("submit", name)
+    assert run("verify", "--anchor", anchor) == f"model_registry.db is whole: 1 record, anchor {anchor}\n"
+    assert json.loads(run("submit", name, "--json"))["anchor"] == anchor
+
+
+def test_nothing_is_submitted_where_one_file_is_bad() -> None:
+    run("init")
+    Path("bad.json").write_text("{}")
+    refused("submit", saved(samples.audit()), "bad.json")
+    assert "holds no audits" in run("list")
+
+
+@pytest.mark.parametrize(
+    ("content", "says"),
+    [
+        (b"", "no audit that this version can read"),
+        (b"[]", "no audit that this version can read"),
+        (b'{"status": NaN}', "no audit that this version can read"),
+        (b"[" * 100_000, "no audit that this version can read"),
+        (b"\xff\xfe", "no audit that this version can read"),
+        (b'{"\\u001b[31m\\nx": 1}', "no audit that this version can read"),
+        (b" " * (20 * 2**20 + 1), "larger than 20 MB"),
+        (
+            samples.audit().to_json().replace(b'"rows":300', b'"rows":' + b"9" * 30),
+            "no audit that this version can read",
+        ),
+        (samples.audit().to_json().replace(b'"schema_version":"1"', b'"schema_version":"2"'), "schema_version"),
+    ],
+)
+def test_what_is_no_audit_is_refused(content: bytes, says: str) -> None:
+    run("init")
+    Path("bad.json").write_bytes(content)
+    error = refused("submit", "bad.json")
+    assert (error.exit_code, says in str(error), str(error).isprintable()) == (2, True, True)
+
+
+def test_a_missing_and_an_altered_audit_are_refused() -> None:
+    run("init")
+    assert refused("submit", "none.json").exit_code == 2
+    Path("bad.json").write_bytes(samples.audit().to_json().replace(b'"status":"BLOCKED"', b'"status":"PASSED"'))
+    assert refused("submit", "bad.json").exit_code == 5
+    assert refused("submit", saved(samples.audit()), "--metadata", "team").exit_code == 2
+    assert "holds no audits" in run("list")
+
+
+def test_verify_names_the_first_broken_record(file: Path) -> None:
+    import sqlite3
+
+    database = sqlite3.connect(file)
+    database.execute("DROP TRIGGER gates_no_update")
+    database.execute("UPDATE gates SET outcome = 'PASS'")
+    database.commit()
+    database.close()
+    error = refused("verify", "--database", str(file))
+    assert error.exit_code == 5
+    assert "is broken: record 1: its rows in gates" in str(error)
+
+
+def test_show_a_model_and_an_audit() -> None:
+    fill_as_in_the_source()
+    audit = samples.audit("credit_model_v2", Status.PASSED, "2025-01-06", "credit-risk")
+    run("submit", saved(audit))
+    text = run("show", "credit_model_v2")
+    assert "status       | PASSED\n" in text
+    assert "Demographic parity difference gate | PASS" in text
+    assert [line.split(" | ")[1].strip() for line in text.splitlines() if line.startswith("2025-")] == [
+        "BLOCKED",
+        "PASSED",
+    ]
+    assert Audit.model_validate_json(run("show", audit.audit_id[:8], "--json")) == audit
+    assert "requirement not met" in run("show", "loan_pricing_v1")
+    assert "no model 'none'" in str(refused("show", "none"))
+
+
+def test_export() -> None:
+    fill_as_in_the_source()
+    run("submit", saved(samples.audit("credit_model_v2", Status.PASSED, "2025-01-06")), "--stage", "proposed")
+    rows = list(csv.DictReader(io.StringIO(run("export"))))
+    lines = [json.loads(line) for line in run("export", "--format", "jsonl").splitlines()]
+    assert [(row["seq"], row["model_id"], row["stage"]) for row in rows] == [
+        ("1", "credit_model_v2", "main"), ("2", "fraud_model_v3", "main"), ("3", "loan_pricing_v1", "main"),
+        ("4", "credit_model_v2", "proposed")]  # fmt: skip
+    assert [line["audit_id"] for line in lines] == [row["audit_id"] for row in rows]
+    assert "wrote 4 audits" in run("export", "--output", "audits.csv")
+    assert Path("audits.csv").read_bytes().decode() == run("export")
+    assert "registry itself" in str(refused("export", "--output", "./model_registry.db"))
+    assert refused("export", "--output", "no/folder.csv").exit_code == 2
+
+
+@pytest.mark.parametrize("text", HOSTILE)
+def test_hostile_names_are_inert_wherever_they_are_shown(text: str) -> None:
+    run("init")
+    with connect("model_registry.db") as registry:
+        registry.submit(samples.audit(text, team=text), recorded_at=NOW, metadata={"m": text})
+    listed, shown, exported = run("list"), run("show", samples.audit(text, team=text).audit_id), run("export")
+    for output in (listed, shown, exported, run("list", "--json"), run("export", "--format", "jsonl")):
+        assert all(line.isprintable() for line in output.split("\n"))
+    assert len(listed.splitlines()) == 2
+    assert listed.splitlines()[1].replace("\\|", "").count("|") == 4
+    (cells,) = csv.DictReader(io.StringIO(exported))
+    assert not cells["model_id"].startswith(("=", "+", "-", "@"))
+    assert json.loads(run("list", "--json"))[0]["model_id"] == text
+    assert json.loads(run("export", "--format", "jsonl"))["metadata"] == {"m": text}

@@ -1,0 +1,109 @@
+"""Several processes at once, and writers that are killed."""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import random
+import signal
+import time
+from multiprocessing.connection import Connection
+from multiprocessing.synchronize import Barrier
+from pathlib import Path
+
+import pytest
+
+from glassalpha_action.records import Audit, Status
+from glassalpha_action.registry import chain, connect
+from tests import samples
+from tests.registry.backends import NOW
+
+FORK = multiprocessing.get_context("fork")
+WRITERS, EACH, KILLS = 20, 3, 10
+
+
+def write(url: str, audits: list[Audit], together: Barrier, told: Connection) -> None:
+    together.wait(60)
+    with connect(url, create=True) as registry:
+        told.send([registry.submit(audit, recorded_at=NOW) for audit in audits])
+
+
+def test_twenty_writers_at_once(tmp_path: Path) -> None:
+    """Each makes the registry if it is not there, and submits audits of its own and one that all of them submit."""
+    url = str(tmp_path / "registry.db")
+    shared = samples.audit("shared")
+    together = FORK.Barrier(WRITERS)
+    writers, pipes = [], []
+    for k in range(WRITERS):
+        mine, theirs = FORK.Pipe(duplex=False)
+        audits = [*(samples.audit(f"model_{k}_{i}") for i in range(EACH)), shared]
+        writers.append(FORK.Process(target=write, args=(url, audits, together, theirs)))
+        pipes.append(mine)
+        writers[-1].start()
+        theirs.close()
+    receipts = [receipt for pipe in pipes for receipt in pipe.recv()]
+    for writer in writers:
+        writer.join(60)
+    assert [writer.exitcode for writer in writers] == [0] * WRITERS
+    new = [receipt for receipt in receipts if receipt.new]
+    assert sorted(receipt.seq for receipt in new) == list(range(1, WRITERS * EACH + 2))
+    with connect(url) as registry:
+        assert len(registry.query_all(latest=False)) == WRITERS * EACH + 1
+        assert registry.verify() == []
+    assert [path.name for path in tmp_path.iterdir()] == ["registry.db"]
+
+
+def write_until_killed(url: str, audits: list[Audit], told: Connection) -> None:
+    with connect(url) as registry:
+        for audit in audits:
+            told.send(registry.submit(audit, recorded_at=NOW))
+
+
+def test_killed_writers_leave_nothing_half(tmp_path: Path) -> None:
+    """Whatever was acknowledged is there; whatever is there is whole; the next writer goes on."""
+    url, chance = str(tmp_path / "registry.db"), random.Random(20250106)
+    connect(url, create=True).close()
+    acknowledged = []
+    for kill in range(KILLS):
+        mine, theirs = FORK.Pipe(duplex=False)
+        audits = [samples.audit(f"m{kill}_{i}", Status.PASSED) for i in range(60)]
+        writer = FORK.Process(target=write_until_killed, args=(url, audits, theirs))
+        writer.start()
+        theirs.close()
+        acknowledged.append(mine.recv())
+        time.sleep(chance.uniform(0, 0.05))
+        os.kill(writer.pid or 0, signal.SIGKILL)
+        writer.join(60)
+        assert writer.exitcode == -signal.SIGKILL
+        while mine.poll():
+            try:
+                acknowledged.append(mine.recv())
+            except (EOFError, OSError):
+                break
+        with connect(url) as registry:
+            assert registry.verify(chain.show_anchor(acknowledged[-1].seq, acknowledged[-1].link)) == []
+            assert registry.head().seq - acknowledged[-1].seq in {0, 1}
+    assert [receipt.seq for receipt in acknowledged] == sorted({receipt.seq for receipt in acknowledged})
+    assert [path.name for path in tmp_path.iterdir()] == ["registry.db"]
+
+
+def make(url: str, told: Connection) -> None:
+    told.send("ready")
+    connect(url, create=True).close()
+
+
+@pytest.mark.parametrize("milliseconds", [0, 1, 2, 4, 8, 16])
+def test_a_killed_init_leaves_none_or_a_whole_registry(tmp_path: Path, milliseconds: int) -> None:
+    path = tmp_path / "registry.db"
+    mine, theirs = FORK.Pipe(duplex=False)
+    maker = FORK.Process(target=make, args=(str(path), theirs))
+    maker.start()
+    mine.recv()
+    time.sleep(milliseconds / 1000)
+    os.kill(maker.pid or 0, signal.SIGKILL)
+    maker.join(60)
+    if path.exists():
+        connect(str(path)).close()
+    with connect(str(path), create=True) as registry:
+        registry.submit(samples.audit(), recorded_at=NOW)
+        assert registry.verify() == []

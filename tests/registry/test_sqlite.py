@@ -1,0 +1,287 @@
+"""What can go wrong with a file."""
+
+from __future__ import annotations
+
+import os
+import resource
+import shutil
+import sqlite3
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+import sqlite_utils
+
+from glassalpha_action.documents import UserError
+from glassalpha_action.registry import connect, schema
+from glassalpha_action.registry.sqlite import SQLiteRegistry
+from tests import samples
+from tests.registry.backends import HOSTILE, NOW, fill
+
+
+def refused(path: Path | str, *, create: bool = False, submit: bool = False) -> UserError:
+    """The error of opening, and where asked of submitting; the file must stay as it was."""
+    before = Path(path).read_bytes() if Path(path).is_file() else None
+    with pytest.raises(UserError) as caught, connect(str(path), create=create) as registry:
+        registry.query_all()
+        if submit:
+            registry.submit(samples.audit(as_of="2025-03-01"), recorded_at=NOW)
+        registry.query_failed_gates_summary()
+        if problems := registry.verify():
+            raise UserError(problems[0], exit_code=5)
+    assert (Path(path).read_bytes() if before is not None else None) == before
+    assert "\n" not in str(caught.value)
+    return caught.value
+
+
+@contextmanager
+def nobody() -> Iterator[None]:
+    """As a user who may not write what root made; a plain user is one already."""
+    root = os.geteuid() == 0
+    if root:
+        os.seteuid(65534)
+    try:
+        yield
+    finally:
+        if root:
+            os.seteuid(0)
+
+
+def test_the_url_forms(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    connect("a b?#%41.db", create=True).close()
+    assert [p.name for p in tmp_path.iterdir()] == ["a b?#%41.db"]
+    connect("sqlite:///a b?#%41.db").close()
+    connect(f"sqlite:///{tmp_path}/a b?#%41.db").close()
+
+
+@pytest.mark.parametrize("url", [
+    "postgresql://bob:hunter2@host/registry", "postgres://bob:hunter2@host/registry", "POSTGRESQL+psycopg://bob:hunter2@host/r",
+    "mysql://bob:hunter2@host/registry", "https://bob:hunter2@host/registry.db", "sqlite://bob:hunter2@host/registry.db",
+])  # fmt: skip
+def test_another_address_is_refused_without_its_password(url: str) -> None:
+    error = refused(url, create=True)
+    assert error.exit_code == 2
+    assert "--database model_registry.db" in str(error)
+    assert "hunter2" not in str(error)
+    assert "host" not in str(error)
+
+
+def test_nothing_there(tmp_path: Path) -> None:
+    error = refused(tmp_path / "none.db")
+    assert (error.exit_code, (tmp_path / "none.db").exists()) == (2, False)
+    assert "glassalpha registry init" in str(error)
+    assert refused(tmp_path / "no" / "folder.db", create=True).exit_code == 4
+    assert refused(tmp_path, create=True).exit_code == 2
+    assert refused("", create=True).exit_code == 2
+    assert refused("nul\0.db", create=True).exit_code == 2
+
+
+@pytest.mark.parametrize("content", [b"", b"not a database", b"SQLite format 3\0", bytes(8192), os.urandom(8192)])
+@pytest.mark.parametrize("create", [True, False])
+def test_an_unreadable_file_is_never_replaced(tmp_path: Path, content: bytes, create: bool) -> None:
+    path = tmp_path / "registry.db"
+    path.write_bytes(content)
+    assert refused(path, create=create, submit=True).exit_code == 5
+    assert [p.name for p in tmp_path.iterdir()] == ["registry.db"]
+
+
+@pytest.mark.parametrize("share", [0.1, 0.5, 0.9, 0.999])
+def test_a_truncated_file(file: Path, share: float) -> None:
+    content = file.read_bytes()
+    file.write_bytes(content[: int(len(content) * share)])
+    assert refused(file, create=True, submit=True).exit_code == 5
+
+
+def test_a_byte_changed_in_any_page_is_found_or_harmless(file: Path, tmp_path: Path) -> None:
+    content = file.read_bytes()
+    with connect(str(file)) as registry:
+        rows = registry.query_all()
+    found = 0
+    for at in [*range(16, 100, 7), *range(100, len(content), 1009)]:
+        broken = tmp_path / "broken.db"
+        broken.write_bytes(content[:at] + bytes([content[at] ^ 0xFF]) + content[at + 1 :])
+        try:
+            with connect(str(broken)) as registry:
+                if registry.verify():
+                    found += 1
+                else:
+                    assert registry.query_all() == rows
+        except UserError as error:
+            found += 1
+            assert error.exit_code in {2, 4, 5}
+    assert found > 20
+
+
+def test_a_byte_changed_in_a_record_is_always_found(file: Path, tmp_path: Path) -> None:
+    content = file.read_bytes()
+    with connect(str(file)) as registry:
+        kept = registry.fetch("SELECT content FROM records WHERE seq = 4")[0]["content"]
+    assert content.count(kept) == 1
+    for at in range(content.index(kept), content.index(kept) + len(kept)):
+        broken = tmp_path / "broken.db"
+        broken.write_bytes(content[:at] + bytes([content[at] ^ 1]) + content[at + 1 :])
+        with connect(str(broken)) as registry:
+            assert registry.verify()[0].startswith("record 4: ")
+
+
+def test_somebody_elses_database(tmp_path: Path) -> None:
+    path = tmp_path / "other.db"
+    sqlite_utils.Database(path)["t"].insert({"a": 1})
+    error = refused(path, create=True)
+    assert (error.exit_code, "no registry" in str(error)) == (2, True)
+
+
+def test_a_newer_schema_is_refused(file: Path) -> None:
+    database = sqlite3.connect(file)
+    database.execute(f"PRAGMA user_version = {schema.SCHEMA_VERSION + 1}")
+    database.close()
+    error = refused(file, submit=True)
+    assert "newer version" in str(error)
+    assert "upgrade" in str(error)
+
+
+def test_an_older_schema_is_brought_forward(file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    later = sqlite_utils.Migrations("glassalpha-registry")
+    later()(schema.tables)
+
+    @later()
+    def notes(db: sqlite_utils.Database) -> None:
+        db.execute("CREATE TABLE notes (seq INTEGER PRIMARY KEY)")
+
+    monkeypatch.setattr(schema, "MIGRATIONS", later)
+    monkeypatch.setattr(schema, "SCHEMA_VERSION", 2)
+    for _ in range(2):
+        with connect(str(file)) as registry:
+            assert registry.fetch("SELECT count(*) AS n FROM notes") == [{"n": 0}]
+            assert registry.fetch("PRAGMA user_version") == [{"user_version": 2}]
+            assert registry.verify() == []
+
+
+def test_the_schema_version_is_the_number_of_migrations(file: Path) -> None:
+    assert len(schema.MIGRATIONS.applied(sqlite_utils.Database(file))) == schema.SCHEMA_VERSION
+
+
+@pytest.mark.parametrize("table", schema.TABLES)
+def test_rows_can_be_neither_changed_nor_removed(file: Path, table: str) -> None:
+    database = sqlite3.connect(file)
+    column = database.execute(f"SELECT * FROM {table}").description[0][0]
+    for sql in (f"UPDATE {table} SET {column} = {column}", f"DELETE FROM {table}"):
+        with pytest.raises(sqlite3.IntegrityError, match="append-only"):
+            database.execute(sql)
+
+
+def test_a_record_can_be_neither_replaced_nor_slipped_in(file: Path) -> None:
+    database = sqlite3.connect(file)
+    for seq, link in ((2, "'x'"), (6, "'x'"), (-1, "'x'"), (5, "(SELECT link FROM records WHERE seq = 2)")):
+        with pytest.raises(sqlite3.IntegrityError, match="append-only"):
+            database.execute(f"INSERT OR REPLACE INTO records VALUES ({seq}, 'audit', 'x', 'main', 'x', {link}, x'00')")
+
+
+def test_a_read_only_file_can_be_read_and_not_written() -> None:
+    folder = Path(tempfile.mkdtemp())
+    try:
+        path = folder / "registry.db"
+        with connect(str(path), create=True) as registry:
+            fill(registry)
+        path.chmod(0o444)
+        folder.chmod(0o555)
+        with nobody():
+            assert refused(path, submit=True).exit_code == 4
+            with connect(str(path)) as registry:
+                assert len(registry.query_all()) == 3
+                assert registry.verify() == []
+            assert refused(folder / "new.db", create=True).exit_code == 4
+    finally:
+        folder.chmod(0o755)
+        shutil.rmtree(folder)
+
+
+def test_a_file_that_may_not_be_read() -> None:
+    folder = Path(tempfile.mkdtemp())
+    try:
+        folder.chmod(0o755)
+        path = folder / "registry.db"
+        connect(str(path), create=True).close()
+        path.chmod(0)
+        with nobody(), pytest.raises(UserError, match="cannot be opened") as caught:
+            connect(str(path))
+        assert caught.value.exit_code == 4
+    finally:
+        shutil.rmtree(folder)
+
+
+@pytest.mark.parametrize("room", [0, 1_000, 20_000])
+def test_a_full_disk_records_nothing(file: Path, room: int) -> None:
+    """A limit on the size of files stands for the disk: journal and registry may grow by `room` bytes."""
+    audits = [samples.audit(f"m{k}") for k in range(20)]
+    recorded = 0
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    with connect(str(file)) as registry:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (file.stat().st_size + room, hard))
+        try:
+            with pytest.raises(UserError, match=r"disk|full") as caught:
+                for audit in audits:
+                    registry.submit(audit, recorded_at=NOW)
+                    recorded += 1
+        finally:
+            resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+        assert caught.value.exit_code == 4
+        assert registry.head().seq == 4 + recorded
+        assert registry.submit(audits[recorded], recorded_at=NOW).new
+    with connect(str(file)) as registry:
+        assert registry.verify() == []
+
+
+def test_a_registry_that_another_keeps_locked_is_waited_for_a_while(file: Path) -> None:
+    other = sqlite3.connect(file, isolation_level=None)
+    other.execute("BEGIN IMMEDIATE")
+    registry = SQLiteRegistry(str(file), wait_seconds=0.2)
+    with pytest.raises(UserError, match=r"locked for 0\.2 seconds") as caught:
+        registry.submit(samples.audit("other"), recorded_at=NOW)
+    assert caught.value.exit_code == 4
+    assert len(registry.query_all()) == 3, "reading goes on"
+    other.execute("ROLLBACK")
+    assert registry.submit(samples.audit("other"), recorded_at=NOW).seq == 5
+    registry.close()
+
+
+def test_the_same_records_make_the_same_bytes(tmp_path: Path) -> None:
+    for name in ("a.db", "b.db"):
+        with connect(str(tmp_path / name), create=True) as registry:
+            fill(registry)
+    assert (tmp_path / "a.db").read_bytes() == (tmp_path / "b.db").read_bytes()
+
+
+def test_a_second_init_and_a_stray_draft_do_no_harm(file: Path) -> None:
+    before = file.read_bytes()
+    connect(str(file), create=True).close()
+    assert file.read_bytes() == before
+    assert [p.name for p in file.parent.iterdir()] == ["registry.db"]
+
+
+def test_without_hard_links_a_registry_is_made_too(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def unsupported(self: Path, target: Path) -> None:
+        raise PermissionError(1, "Operation not permitted")
+
+    monkeypatch.setattr(Path, "hardlink_to", unsupported)
+    with connect(str(tmp_path / "registry.db"), create=True) as registry:
+        fill(registry)
+    assert [p.name for p in tmp_path.iterdir()] == ["registry.db"]
+
+
+@pytest.mark.parametrize("name", [n for n in HOSTILE if n and "\0" not in n and "/" not in n and len(n) < 200])
+def test_hostile_file_names(tmp_path: Path, name: str) -> None:
+    error = refused(tmp_path / name)
+    assert str(error).isprintable()
+    connect(str(tmp_path / name), create=True).close()
+    assert [p.name for p in tmp_path.iterdir()] == [name]
+
+
+def test_other_tools_can_read_it(file: Path) -> None:
+    database = sqlite_utils.Database(file)
+    assert {"audits", "models", "policies", "events", "gates", "measurements"} <= set(database.table_names())
+    assert [row["model_id"] for row in database["audits"].rows_where("failed_gates > 0")] == ["credit_model_v2"]
+    assert "-- main or proposed" in database["audits"].schema
