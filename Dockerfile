@@ -7,17 +7,16 @@ RUN python -m venv --without-pip /opt/glassalpha \
     && pip --python /opt/glassalpha/bin/python install --require-hashes --only-binary :all: --compile -r /src/requirements.lock \
     && find /opt/glassalpha -type d -name tests -prune -exec rm -rf {} +
 
-FROM python:3.11-slim-bookworm AS wheel
-ENV PIP_NO_CACHE_DIR=1 PIP_DISABLE_PIP_VERSION_CHECK=1
+FROM dependencies AS wheel
 WORKDIR /src
-COPY requirements-build.lock ./
-RUN pip install --require-hashes --only-binary :all: -r requirements-build.lock
 COPY . .
-RUN pip wheel --no-deps --no-build-isolation --wheel-dir /wheels .
+RUN /opt/glassalpha/bin/pip wheel --no-deps --no-build-isolation --wheel-dir /wheels .
 
 FROM python:3.11-slim-bookworm
 # What WeasyPrint draws with, and git to read the audited commit. The workspace belongs to the runner's user, whichever that
-# is, so git is told to read it all the same; a bare repository inside it is never trusted.
+# is, so git is told to read it all the same; a bare repository inside it is never trusted. Debian keeps one version of a
+# package for a release, so none is named.
+# hadolint ignore=DL3008
 RUN apt-get update \
     && apt-get install --yes --no-install-recommends \
         fonts-dejavu-core git libfontconfig1 libharfbuzz-subset0 libharfbuzz0b libpango-1.0-0 libpangoft2-1.0-0 \

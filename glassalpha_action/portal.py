@@ -9,7 +9,7 @@ import os
 from collections.abc import Callable
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from mkdocs.config import base
 from mkdocs.config import config_options as option
@@ -27,6 +27,9 @@ from glassalpha_action.pages.data import Model, Page, Portfolio
 from glassalpha_action.pages.render import compact
 from glassalpha_action.records import Audit
 from glassalpha_action.report.html import PLOTLY
+
+if TYPE_CHECKING:
+    from jinja2 import Environment
 
 ASSETS = Path(__file__).resolve().parent / "pages" / "assets"
 THEME = ASSETS.parent / "theme"
@@ -87,6 +90,11 @@ class PortalPlugin(BasePlugin[PortalConfig]):
         for asset in (*sorted(ASSETS.iterdir()), PLOTLY):
             files.append(File.generated(config, f"{PLACE}/{asset.name}", abs_src_path=str(asset)))
         return files
+
+    def on_env(self, env: Environment, *, config: MkDocsConfig, files: Files) -> Environment:
+        """Templates do not change during a build: look at each file once, not once a page."""
+        env.auto_reload = False
+        return env
 
     def on_page_content(self, content: str, *, page: MkDocsPage, config: MkDocsConfig, files: Files) -> str:
         """Hand over the finished body of a generated page; the search is told about it separately."""

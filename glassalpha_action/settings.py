@@ -75,7 +75,10 @@ class Inputs(BaseModel):
     """The action's inputs as they are written under `with:`; each description is the one users read."""
 
     model_config = ConfigDict(
-        frozen=True, extra="forbid", alias_generator=lambda name: name.replace("_", "-"), validate_default=True,
+        frozen=True,
+        extra="forbid",
+        alias_generator=lambda name: name.replace("_", "-"),
+        validate_default=True,
         hide_input_in_errors=True,
     )
 

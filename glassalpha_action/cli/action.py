@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 @click.command()
 @click.option("--reference", is_flag=True, help="Print the reference of inputs and outputs as Markdown and stop.")
 def action(reference: bool) -> int:
-    """Run as the GitHub Action: everything is read from the runner's environment, nothing from the command line."""
+    """Run as the GitHub Action, from the runner's environment."""
     from glassalpha_action import settings as environment
     from glassalpha_action.github.reference import page
 
@@ -31,13 +31,15 @@ def action(reference: bool) -> int:
 
 def _run(settings: Settings) -> int:
     from glassalpha_action.github.commands import plain_line
+    from glassalpha_action.github.result import sentence
     from glassalpha_action.github.run import Tools, hand_over, perform, publish
 
     tools = Tools(
         audit=lambda config: _audit(config, settings),
         policy=lambda config: _policy(config, settings),
         exit_code=lambda audit: _exit_code(audit, settings),
-        build_site=_build_site, now=datetime.now(UTC).isoformat(timespec="seconds"),
+        build_site=_build_site,
+        now=datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
         say=lambda line: click.echo(plain_line(line)),
     )
     # While models and their configuration are read, nothing they bring to print is taken for a command by the runner.
@@ -50,7 +52,7 @@ def _run(settings: Settings) -> int:
     publish(run, settings, click.echo)
     hand_over(settings)
     for problem in (*run.problems, *run.faults):
-        click.echo(plain_line(f"glassalpha: {problem}"), err=True)
+        click.echo(plain_line(f"glassalpha: {sentence(problem)}"), err=True)
     return run.exit_code
 
 

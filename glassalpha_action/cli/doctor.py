@@ -7,7 +7,10 @@ import click
 
 @click.command()
 def doctor() -> int:
-    """Check this installation, and say what to do about what is missing; exit 2 where something is."""
+    """Check this installation, and say what to do about what is missing.
+
+    Exits 2 where something needed is missing.
+    """
     from glassalpha_action.enable.doctor import check
 
     well = True

@@ -12,12 +12,12 @@ COMMANDS = {
     "audit": ("audit", "Audit one model and judge it by a policy."),
     "config": ("config", "Check audit.yaml files."),
     "policy": ("policy", "Check policies and show them."),
-    "metrics": ("metrics", "List the metrics a policy may name."),
+    "metrics": ("metrics", "List the metrics a policy may name, and what each means."),
     "explain": ("explain", "Say what a failed gate means and how to fix it."),
-    "registry": ("registry", "Keep audits, list them and verify the chain."),
-    "portal": ("portal", "Build the portal that leadership reads."),
-    "doctor": ("doctor", "Check this installation."),
-    "action": ("action", "What the GitHub Action's container runs."),
+    "registry": ("registry", "Keep audits in an append-only registry and ask it questions."),
+    "portal": ("portal", "Show the registry as a web site that needs no server."),
+    "doctor": ("doctor", "Check this installation, and say what to do about what is missing."),
+    "action": ("action", "Run as the GitHub Action, from the runner's environment."),
 }
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -67,11 +68,13 @@ def build(database: str, out: Path, as_of: str | None = None, reports: Path | No
     where the registry cannot be opened, the day is none, or the site does not build.
     """
     from mkdocs.commands.build import build as build_site
-    from mkdocs.exceptions import Abort, MkDocsException
+    from mkdocs.exceptions import MkDocsException
 
     _check_day(as_of)
     place = out.resolve()
     _check_out(place)
+    problems = _Problems()
+    logging.getLogger("mkdocs").addHandler(problems)
     try:
         config = _config(place)
         plugin = config.plugins["glassalpha"]
@@ -84,11 +87,29 @@ def build(database: str, out: Path, as_of: str | None = None, reports: Path | No
         config.plugins.on_startup(command="build", dirty=False)
         build_site(config)
         config.plugins.on_shutdown()
-    except Abort as error:
-        raise UserError(f"the portal was not built: {error}") from error
     except MkDocsException as error:
-        raise UserError(f"the portal was not built: {error}", exit_code=getattr(error.__cause__, "exit_code", 2)) from error
+        cause = error.__context__.__cause__ if error.__context__ else error.__cause__
+        code = cause.exit_code if isinstance(cause, UserError) else 2
+        raise UserError(f"the portal was not built: {cause or problems.text() or error}", exit_code=code) from error
+    finally:
+        logging.getLogger("mkdocs").removeHandler(problems)
     return place
+
+
+class _Problems(logging.Handler):
+    """Gathers what MkDocs warns of, for the one sentence a user reads."""
+
+    def __init__(self) -> None:
+        super().__init__(logging.WARNING)
+        self.said: list[str] = []
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Keep one message."""
+        self.said.append(record.getMessage())
+
+    def text(self) -> str:
+        """The messages, as one line."""
+        return "; ".join(" ".join(text.split()) for text in self.said)
 
 
 def _config(place: Path) -> MkDocsConfig:

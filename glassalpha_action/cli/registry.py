@@ -6,7 +6,6 @@ import json
 import re
 import sys
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import asdict
 from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any, TypeVar
@@ -31,7 +30,7 @@ F = TypeVar("F", bound=Callable[..., Any])
 def _database(command: F) -> F:
     return click.option(
         "--database", metavar="FILE|URL",
-        help="The registry: a file or sqlite:///file. Else GLASSALPHA_DATABASE in the environment, else model_registry.db.",
+        help="The registry, a file or sqlite:///file; by default $GLASSALPHA_DATABASE, else model_registry.db.",
     )(command)  # fmt: skip
 
 
@@ -173,7 +172,7 @@ def export(database: str | None, kind: str, output: str | None) -> None:
     with _open(_url(database)) as opened:
         rows = opened.query_all(latest=False) + opened.query_all(latest=False, stage="proposed")
     cells = [_as_dict(row) for row in sorted(rows, key=lambda row: row.seq)]
-    names = [*Row.__dataclass_fields__, "shown"]
+    names = [*Row._fields, "shown"]
     text = csv_text(names, cells) if kind == "csv" else "".join(json.dumps(row) + "\n" for row in cells)
     if output is None:
         sys.stdout.write(text)
@@ -294,7 +293,7 @@ def _write(path: Path, text: str, beside: str) -> None:
 
 
 def _as_dict(row: Row) -> dict[str, Any]:
-    return asdict(row) | {"metadata": dict(row.metadata), "shown": row.shown()}
+    return row._asdict() | {"metadata": dict(row.metadata), "shown": row.shown()}
 
 
 def _echo_json(value: object) -> None:

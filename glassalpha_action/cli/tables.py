@@ -15,14 +15,16 @@ FORMULA = ("=", "+", "-", "@", "＝", "＋", "－", "＠")
 
 def inert(text: str) -> str:
     """`text` with every character that could steer a terminal or turn the reading direction written as its escape."""
+    if text.isascii() and text.isprintable():
+        return text
     return "".join(c if unicodedata.category(c)[0] != "C" and c not in "\u2028\u2029" else _escape(c) for c in text)
 
 
 def table(rows: Sequence[Sequence[str]], widths: Sequence[int] = ()) -> str:
     """Rows in aligned columns, ` | ` between them.
 
-    A cell of more than 60 characters (500 in the last column) is cut short with `…`. `widths` are the least widths of the
-    first columns. A `|` within a cell is written `\\|`.
+    A cell of more than 60 characters (500 in the last column) is cut short with `…`.
+    `widths` are the least widths of the first columns. A `|` within a cell is written `\\|`.
     """
     cells = [[*(_cell(text, WIDEST) for text in row[:-1]), _cell(row[-1], WIDEST_LAST)] for row in rows]
     widest = [max(0, *map(_width, column)) for column in zip(*cells, strict=True)]
@@ -59,6 +61,8 @@ def _escape(character: str) -> str:
 
 
 def _width(text: str) -> int:
+    if text.isascii():
+        return len(text)
     return sum(2 if unicodedata.east_asian_width(c) in "WF" else not unicodedata.combining(c) for c in text)
 
 

@@ -50,8 +50,13 @@ def _proposed(payload: Mapping[str, Any]) -> Activity:
     number = change.get("number")
     if not isinstance(number, int):
         return Activity(None, "the event's payload names no pull request")
-    return Activity("proposed", f"pull request {number}", author=_text(_map(change, "user"), "login"),
-                    pull_request=number, commit=_text(_map(change, "head"), "sha"))
+    return Activity(
+        "proposed",
+        f"pull request {number}",
+        author=_text(_map(change, "user"), "login"),
+        pull_request=number,
+        commit=_text(_map(change, "head"), "sha"),
+    )
 
 
 def _on(ref: str, payload: Mapping[str, Any], what: str) -> Activity:

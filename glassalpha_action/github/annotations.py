@@ -39,12 +39,21 @@ def _audit(result: Result, audit: Audit) -> Iterator[Annotation]:
     for verdict in audit.verdicts:
         if verdict.failed or verdict.outcome is Outcome.INCONCLUSIVE:
             grave = verdict.failed and verdict.severity is Severity.error
-            yield Annotation(level if grave else "warning", f"{model}: {words.name(verdict.gate)}", _message(verdict),
-                             result.policy_file or result.config, verdict.line if result.policy_file else None)
+            yield Annotation(
+                level if grave else "warning",
+                f"{model}: {words.name(verdict.gate)}",
+                _message(verdict),
+                result.policy_file or result.config,
+                verdict.line if result.policy_file else None,
+            )
     for requirement in audit.requirements:
         if not requirement.met:
-            yield Annotation(level, f"{model}: {words.human(requirement.name)}",
-                             words.clip(words.clean(requirement.message), MESSAGE_LIMIT), result.config)
+            yield Annotation(
+                level,
+                f"{model}: {words.human(requirement.name)}",
+                words.clip(words.clean(requirement.message), MESSAGE_LIMIT),
+                result.config,
+            )
     if audit.status is Status.NO_POLICY:
         said = words.clip(words.clean(" ".join(audit.notes)), MESSAGE_LIMIT) or "No policy applies to this model."
         yield Annotation(level, f"{model}: no policy", said, result.config)

@@ -72,6 +72,11 @@ def problems(error: UserError, folder: str = "") -> tuple[Problem, ...]:
     return tuple(Problem(_under(folder, p.file), p.line, p.message) for p in found)
 
 
+def sentence(problem: Problem) -> str:
+    """The mistake with its place, where it has one."""
+    return str(problem) if problem.file else problem.message
+
+
 def _problem(text: str) -> Problem:
     place = PLACE.fullmatch(text)
     return Problem(place[1], int(place[2]), place[3]) if place else Problem("", None, text)

@@ -85,7 +85,8 @@ def _audit_models(settings: Settings, tools: Tools) -> Run:
     folders = report_folders(configs)
     results = tuple(_audit_one(config, Path(inputs.output_dir, folders[config]), settings, tools) for config in configs)
     return Run(
-        results, tuple(Problem("", None, text) for text in told),
+        results,
+        tuple(Problem("", None, text) for text in told),
         report_path=_place(settings, inputs.output_dir) if any(result.reports for result in results) else None,
     )
 
@@ -140,8 +141,12 @@ def _metadata(result: Result, activity: Activity, settings: Settings) -> Mapping
     config = load(Path(result.config).relative_to(settings.inputs.working_directory))
     kept = filled(config.document.registry.metadata, variables(), config.where("registry", "metadata"))
     runner = settings.runner
-    facts = {"commit": activity.commit or runner.sha, "event": runner.event_name, "run_url": runner.run_url,
-             "pull_request": str(activity.pull_request or "")}
+    facts = {
+        "commit": activity.commit or runner.sha,
+        "event": runner.event_name,
+        "run_url": runner.run_url,
+        "pull_request": str(activity.pull_request or ""),
+    }
     team = {"team": config.document.model.team} if config.document.model.team else {}
     return team | {name: value for name, value in facts.items() if value} | kept
 

@@ -6,7 +6,7 @@ import html
 from collections import Counter
 from collections.abc import Iterable, Sequence
 
-from glassalpha_action.github.result import Result, Run
+from glassalpha_action.github.result import Result, Run, sentence
 from glassalpha_action.records import Audit, Status
 from glassalpha_action.report import verdicts, words
 from glassalpha_action.report.markdown import BREAKS, escape
@@ -15,8 +15,12 @@ LIMIT = 900 * 1024
 CELL = 400
 NOTICE = 400
 WORST_FIRST = (Status.BLOCKED, Status.NO_POLICY, Status.REVIEW, Status.PASSED)
-COUNTED = {Status.BLOCKED: "blocked", Status.NO_POLICY: "without a policy", Status.REVIEW: "in need of review",
-           Status.PASSED: "passed"}
+COUNTED = {
+    Status.BLOCKED: "blocked",
+    Status.NO_POLICY: "without a policy",
+    Status.REVIEW: "in need of review",
+    Status.PASSED: "passed",
+}
 FAILED = ("Gate", "Result", "Value", "Required", "Group", "How to fix it")
 GATES = ("Gate", "Result", "Value", "Interval", "Required", "Group", "n")
 
@@ -53,11 +57,11 @@ def render_summary(run: Run, limit: int = LIMIT) -> str:
     """The summary of `run` in at most `limit` bytes of UTF-8."""
     sheet = Sheet(limit)
     sheet.add(_headline(run))
-    sheet.add_all(f"* {_cell(p)}\n" for p in (*run.problems, *run.faults))
+    sheet.add_all(f"* {_cell(sentence(p))}\n" for p in (*run.problems, *run.faults))
     for result in run.results:
         if result.problems:
             sheet.add(f"\n## ! Not audited: {_cell(result.config)}\n\n")
-            sheet.add_all(f"* {_cell(problem)}\n" for problem in result.problems)
+            sheet.add_all(f"* {_cell(sentence(p))}\n" for p in result.problems)
     judged = sorted((r for r in run.results if r.audit), key=lambda r: WORST_FIRST.index(_status(r)))
     attention = [r for r in judged if _status(r) is not Status.PASSED]
     for result in attention:
@@ -92,8 +96,11 @@ def _headline(run: Run) -> str:
     else:
         title = "✕ Portal not built" if run.faults else "✓ Portal built"
     models = words.count(len(run.results), "model")
-    return f"# {title}\n\n" + (f"{models}: {', '.join(told)}. Exit code {run.exit_code}.\n\n" if run.results else
-                              f"Exit code {run.exit_code}.\n\n")
+    return f"# {title}\n\n" + (
+        f"{models}: {', '.join(told)}. Exit code {run.exit_code}.\n\n"
+        if run.results
+        else f"Exit code {run.exit_code}.\n\n"
+    )
 
 
 def _failures(result: Result) -> list[str]:
@@ -103,10 +110,15 @@ def _failures(result: Result) -> list[str]:
     stamp = f" **{banner.stamp}**" if banner.stamp else ""
     title = _cell(words.name(audit.model.name or audit.model.id))
     parts = [f"\n## {banner.look.icon} {_cell(banner.word)}: {title}\n\n", f"{_cell(banner.sentence)}{stamp}\n\n"]
-    rows = [(g.name, f"{g.look.icon} {g.look.word}", g.value, g.required, g.group, g.step or g.message)
-            for g in verdicts.attention(audit)]
-    rows += [(words.human(words.name(r.name)), f"{words.UNMET.icon} {words.UNMET.word}", "", "", "", r.message)
-             for r in audit.requirements if not r.met]
+    rows = [
+        (g.name, f"{g.look.icon} {g.look.word}", g.value, g.required, g.group, g.step or g.message)
+        for g in verdicts.attention(audit)
+    ]
+    rows += [
+        (words.human(words.name(r.name)), f"{words.UNMET.icon} {words.UNMET.word}", "", "", "", r.message)
+        for r in audit.requirements
+        if not r.met
+    ]
     parts += _table(FAILED, rows) if rows else []
     return [*parts, "\n", *(f"* {_cell(note)}\n" for note in banner.notes)]
 
@@ -115,16 +127,29 @@ def _folded(result: Result) -> str:
     """Everything judged, folded; one part, so that what is opened is also closed."""
     audit = _made(result)
     look = words.STATUSES[_status(result)]
-    rows = [(gate.name, f"{gate.look.icon} {gate.look.word}", gate.value, gate.span, gate.required, gate.group, gate.n)
-            for gate in verdicts.gates(audit)]
+    rows = [
+        (gate.name, f"{gate.look.icon} {gate.look.word}", gate.value, gate.span, gate.required, gate.group, gate.n)
+        for gate in verdicts.gates(audit)
+    ]
+    gates = words.count(len(rows), "gate")
     policy = f"{audit.policy.name} {audit.policy.version}, SHA-256 {audit.policy.sha256}" if audit.policy else "none"
-    facts = (("Model", audit.model.id), ("Audit file", result.config), ("Audit", audit.audit_id), ("Policy", policy),
-             ("As of", audit.provenance.as_of), ("Reports", words.listed(result.reports)))
-    return "".join([
-        f"\n<details><summary>{look.icon} {_inline(audit.model.id)}: {words.count(len(rows), 'gate')}</summary>\n\n",
-        *(_table(GATES, rows) if rows else []), "\n",
-        *(f"* {name}: {_cell(value)}\n" for name, value in facts), "\n</details>\n",
-    ])
+    facts = (
+        ("Model", audit.model.id),
+        ("Audit file", result.config),
+        ("Audit", audit.audit_id),
+        ("Policy", policy),
+        ("As of", audit.provenance.as_of),
+        ("Reports", words.listed(result.reports)),
+    )
+    return "".join(
+        [
+            f"\n<details><summary>{look.icon} {_inline(audit.model.id)}: {gates}</summary>\n\n",
+            *(_table(GATES, rows) if rows else []),
+            "\n",
+            *(f"* {name}: {_cell(value)}\n" for name, value in facts),
+            "\n</details>\n",
+        ]
+    )
 
 
 def _table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> list[str]:

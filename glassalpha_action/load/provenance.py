@@ -17,10 +17,15 @@ CHUNK = 1 << 20
 
 @dataclass(frozen=True, slots=True)
 class Commit:
-    """The commit checked out where the inputs lie; `clean` is False where a tracked file is modified."""
+    """The commit checked out where the inputs lie, and the tracked files that differ from it."""
 
     sha: str
-    clean: bool
+    modified: tuple[str, ...]
+
+    @property
+    def clean(self) -> bool:
+        """Whether no tracked file is modified."""
+        return not self.modified
 
 
 def file_sha256(path: Path) -> str:
@@ -41,8 +46,10 @@ def commit_at(folder: Path) -> Commit | None:
     sha = _git(folder, "rev-parse", "--verify", "HEAD")
     if not sha:
         return None
-    changed = _git(folder, "status", "--porcelain", "--untracked-files=no")
-    return Commit(sha.strip(), changed == "")
+    changed = _git(folder, "status", "--porcelain", "--untracked-files=no", "-z")
+    # Where git cannot say what changed, nothing may count as clean.
+    modified = tuple(entry[3:] for entry in changed.split("\0") if entry) if changed is not None else ("(unknown)",)
+    return Commit(sha.strip(), modified)
 
 
 def _git(folder: Path, *arguments: str) -> str | None:

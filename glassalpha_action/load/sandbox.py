@@ -186,17 +186,19 @@ def _environment(home: str) -> dict[str, str]:
 
 @contextlib.contextmanager
 def _child(empty: str) -> Iterator[subprocess.Popen[bytes]]:
-    package_root = str(Path(__file__).resolve().parents[2])
-    process = subprocess.Popen(
-        [sys.executable, "-P", "-B", "-c", START, package_root],
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        bufsize=0,
-        cwd=empty,
-        env=_environment(empty),
-        start_new_session=True,
-    )
+    try:
+        process = subprocess.Popen(
+            [sys.executable, "-P", "-B", "-c", START, str(Path(__file__).resolve().parents[2])],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            bufsize=0,
+            cwd=empty,
+            env=_environment(empty),
+            start_new_session=True,
+        )
+    except OSError as error:
+        raise Failure("start", str(error)) from error
     with process:
         try:
             yield process

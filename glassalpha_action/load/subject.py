@@ -149,9 +149,10 @@ def _enforce_strict(config: Config, summary: DataSummary, commit: Commit | None)
     if commit is None:
         said.append(f"{config.path.as_posix()}: strict mode: the inputs are in no git checkout; commit them to one.")
     elif not commit.clean:
+        files = ", ".join(commit.modified[:3]) + (", …" if len(commit.modified) > 3 else "")
         said.append(
-            f"{config.path.as_posix()}: strict mode: tracked files are modified since commit {commit.sha[:12]}; "
-            "commit or discard the changes."
+            f"{config.path.as_posix()}: strict mode: tracked files are modified since commit {commit.sha[:12]} "
+            f"({files}); commit or discard the changes."
         )
     said += [
         f"{config.where('data')}: strict mode: {warning}"

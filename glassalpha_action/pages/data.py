@@ -24,9 +24,10 @@ class Past:
 
 @dataclass(frozen=True)
 class Model:
-    """One model: its latest audit, its history (oldest first, the latest audit last), its team, the reports made of it."""
+    """One model: its latest audit and that as audit.json, its history (oldest first), its team, the reports made of it."""
 
     audit: Audit
+    json: bytes
     past: tuple[Past, ...]
     team: str
     reports: tuple[str, ...] = ()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from dataclasses import dataclass
 
 from glassalpha_action.pages.data import Model, Page, Past, Portfolio
@@ -11,7 +12,7 @@ from glassalpha_action.pages.sparkline import Sparkline, sparkline
 from glassalpha_action.records import Audit, Comparison, Group, Measurement, Outcome, Severity, Unit, Verdict
 from glassalpha_action.report.words import required, short, shown, span
 
-SHOWN_AUDITS = 12
+SHOWN_AUDITS = 6
 CURVE_POINTS = 16
 GROUP_CURVES = 4
 WORST_FIRST = (Outcome.FAIL, Outcome.ERROR, Outcome.MISSING, Outcome.INCONCLUSIVE, Outcome.WAIVED, Outcome.PASS,
@@ -101,14 +102,15 @@ def _margin(verdict: Verdict) -> str:
 
 
 def fairness_tables(audit: Audit) -> list[tuple[Measurement, list[GroupLine]]]:
-    """Every measurement that speaks of groups, with one line a group."""
-    return [(found, [_group_line(group, found) for group in found.groups]) for found in audit.measurements if found.groups]
+    """Every rate by group, with one line a group; a plain count of rows is the `n` of every other table."""
+    return [(found, [_group_line(group, found) for group in found.groups])
+            for found in audit.measurements if found.groups and found.unit is not Unit.rows]
 
 
 def _group_line(group: Group, measurement: Measurement) -> GroupLine:
-    unit = measurement.unit if measurement.unit is Unit.rows else Unit.share
+    unit = Unit.share
     value = group.reason or "not estimable" if group.value is None else unit.show(group.value)
-    on_scale = unit is Unit.share and group.value is not None and 0 <= group.value <= 1
+    on_scale = group.value is not None and 0 <= group.value <= 1
     at = round(100 * group.value, 1) if on_scale and group.value is not None else None
     known = at is not None and group.low is not None and group.high is not None
     reach = (round(100 * group.low, 1), round(100 * group.high, 1)) if known else None
@@ -124,7 +126,7 @@ def other_measurements(audit: Audit) -> list[tuple[Measurement, str, str]]:
 
 
 def charts_data(audit: Audit) -> dict[str, object]:
-    """Curves as short lists of numbers, thinned so that the page stays light; the whole curve is in audit.json."""
+    """Curves as short lists of thousandths, thinned so that the page stays light; the whole curve is in audit.json."""
     content: dict[str, object] = {}
     whole = [curve for curve in audit.charts.roc if curve.level is None][:1]
     levels = [curve for curve in audit.charts.roc if curve.level is not None][:GROUP_CURVES]
@@ -133,15 +135,19 @@ def charts_data(audit: Audit) -> dict[str, object]:
                            "auc": None if curve.auc is None else round(curve.auc, 3), "points": _thinned(curve.points)}
                           for curve in whole + levels]
     if audit.charts.calibration:
-        content["calibration"] = [[round(x, 3) for x in (b.mean_score, b.observed, b.observed_low, b.observed_high)] + [b.n]
+        content["calibration"] = [[round(1000 * x) for x in (b.mean_score, b.observed, b.observed_low, b.observed_high)] + [b.n]
                                   for b in audit.charts.calibration]
     return content
 
 
-def _thinned(points: tuple[tuple[float, float], ...]) -> list[list[float]]:
-    last = len(points) - 1
-    kept = sorted({round(k * last / (CURVE_POINTS - 1)) for k in range(CURVE_POINTS)}) if last >= CURVE_POINTS else range(last + 1)
-    return [[round(points[k][0], 3), round(points[k][1], 3)] for k in kept]
+def _thinned(points: tuple[tuple[float, float], ...]) -> list[int]:
+    """At most 16 points, evenly along the curve, as x, y, x, y, … in thousandths."""
+    kept = points
+    if len(points) > CURVE_POINTS:
+        along = [x + y for x, y in points]
+        places = [bisect_left(along, 2 * k / (CURVE_POINTS - 1)) for k in range(CURVE_POINTS - 1)]
+        kept = tuple(points[k] for k in sorted({*places, len(points) - 1}))
+    return [round(1000 * part) for point in kept for part in point]
 
 
 def _card(audit: Audit) -> list[tuple[str, str]]:

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable
 from itertools import groupby
 
 from glassalpha_action.pages.data import Model, Past, Portfolio
+from glassalpha_action.records import Audit, canonical
 from glassalpha_action.registry import Registry, Row
+from glassalpha_action.registry.rows import decompress
+from glassalpha_action.registry.verify import read_audit
 
 GATES = """SELECT a.seq, g.gate_id, g.value, g.outcome FROM gates g JOIN audits a ON a.seq = g.seq
 WHERE a.stage = 'main' ORDER BY g.seq, g.position"""
@@ -31,7 +35,20 @@ def _model(registry: Registry, rows: list[Row], gates: dict[int, dict[str, tuple
            reports: Iterable[str]) -> Model:
     past = tuple(Past(row.audit_id, row.as_of, row.status.value, row.enforced, row.failed_gates, gates.get(row.seq, {}))
                  for row in rows)
-    return Model(registry.audit(rows[-1].audit_id), past, rows[-1].team or "no team", tuple(reports))
+    audit, content = _audit(registry, rows[-1].seq)
+    return Model(audit, content, past, rows[-1].team or "no team", tuple(reports))
+
+
+def _audit(registry: Registry, seq: int) -> tuple[Audit, bytes]:
+    """The audit in record `seq`, and its canonical JSON as it is kept: writing that anew would cost as much as the page.
+
+    A record is canonical JSON, whose keys are in order: it begins with the audit, and the rest follows.
+    """
+    (kept,) = registry.fetch("SELECT * FROM records WHERE seq = :seq", {"seq": seq})
+    audit = read_audit(kept)
+    record = decompress(kept["content"])
+    rest = {key: value for key, value in json.loads(record).items() if key != "audit"}
+    return audit, record[len(b'{"audit":') : -len(canonical(rest))]
 
 
 def _gates(registry: Registry) -> dict[int, dict[str, tuple[float | None, str]]]:

@@ -33,7 +33,7 @@ def _all(portfolio: Portfolio) -> Iterator[tuple[str, Page | bytes]]:
         yield f"{policy.folder}/index.md", policy_page(policy, portfolio)
     for model in portfolio.models:
         yield f"{model.folder}/index.md", model_page(model, portfolio)
-        yield f"{model.folder}/audit.json", model.audit.to_json()
+        yield f"{model.folder}/audit.json", model.json
         yield f"{model.folder}/history.csv", history_csv(model)
 
 

@@ -10,11 +10,10 @@ MOST = 12
 
 @dataclass(frozen=True)
 class Sparkline:
-    """`path`: SVG path data; `limit`: the threshold's height where it is near enough to show; `end`: the latest point."""
+    """`path`: SVG path data; `limit`: the threshold's height where it is near enough to show."""
 
     path: str
-    limit: float | None
-    end: tuple[float, float]
+    limit: int | None
     words: str
 
 
@@ -29,14 +28,13 @@ def sparkline(values: list[float | None], limit: float | None) -> Sparkline | No
         low, high = min(low, limit), max(high, limit)
     spread = high - low or 1.0
 
-    def height(value: float) -> float:
-        return round(HEIGHT - EDGE - (HEIGHT - 2 * EDGE) * (value - low) / spread, 1)
+    def height(value: float) -> int:
+        return round(HEIGHT - EDGE - (HEIGHT - 2 * EDGE) * (value - low) / spread)
 
     step = (WIDTH - 2 * EDGE) / (len(recent) - 1)
-    points = [None if value is None else (round(EDGE + k * step, 1), height(value)) for k, value in enumerate(recent)]
-    drawn = [point for point in points if point is not None]
+    points = [None if value is None else (round(EDGE + k * step), height(value)) for k, value in enumerate(recent)]
     marks = ("M" if k == 0 or points[k - 1] is None else "L" for k in range(len(points)))
-    path = "".join(f"{mark}{point[0]:g} {point[1]:g}" for mark, point in zip(marks, points, strict=True) if point)
+    path = "".join(f"{mark}{point[0]} {point[1]}" for mark, point in zip(marks, points, strict=True) if point)
     near = limit is not None and low <= limit <= high
-    words = f"{len(known)} audits, from {known[0]:.4g} to {known[-1]:.4g}"
-    return Sparkline(path, height(limit) if near and limit is not None else None, drawn[-1], words)
+    words = f"{known[0]:.4g} to {known[-1]:.4g}"
+    return Sparkline(path, height(limit) if near and limit is not None else None, words)

@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import date
 from fractions import Fraction
 
 from glassalpha_action.evidence import MISSING
-from glassalpha_action.policy.schema import Gate, Limit, Policy, Statistics
+from glassalpha_action.policy.schema import Gate, Limit, LoadedPolicy, Policy, Statistics
 from glassalpha_action.records import (
     Comparison,
     Definition,
     Judged,
     Measurement,
+    ModelCard,
     Outcome,
     Provenance,
     Requirement,
@@ -309,6 +311,43 @@ def status(verdicts: Sequence[Verdict], unmet: Sequence[Requirement], policy: Po
     if errors & blocking or unmet:
         found = Status.BLOCKED
     return Status.REVIEW if found is Status.BLOCKED and policy.enforcement == "advisory" else found
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """What a policy makes of a model, and whether that binds; `notes` say why where it does not."""
+
+    status: Status = Status.NO_POLICY
+    verdicts: tuple[Verdict, ...] = ()
+    requirements: tuple[Requirement, ...] = ()
+    notes: tuple[str, ...] = ("No policy was given, so nothing was judged.",)
+    enforced: bool = True
+
+
+def decide(
+    loaded: LoadedPolicy,
+    measured: Sequence[tuple[Definition, Sequence[Measurement]]],
+    provenance: Provenance,
+    model: ModelCard,
+    today: date,
+    profile: str,
+) -> Decision:
+    """Judge every gate and say what they come to; `measured` has, gate by gate, its metric and its measurements."""
+    policy = loaded.policy
+    gates = [(gate, *one, loaded.line(i)) for i, (gate, one) in enumerate(zip(policy.gates, measured, strict=True))]
+    if policy.applies_to and model.use_case not in policy.applies_to:
+        note = (
+            f"The policy applies to {', '.join(policy.applies_to)}, not to the use case {model.use_case or '(none)'}."
+        )
+        return Decision(
+            verdicts=tuple(not_applicable(gate, metric, model.use_case, line) for gate, metric, _, line in gates),
+            notes=(note,),
+        )
+    verdicts = tuple(judge(gate, found, policy.statistics, metric, line) for gate, metric, found, line in gates)
+    required = requirements(policy, provenance)
+    notes = unenforced(policy, today, profile)
+    overall = status(verdicts, [r for r in required if not r.met], policy)
+    return Decision(overall, verdicts, required, notes, enforced=not notes)
 
 
 def unenforced(policy: Policy, today: date, profile: str) -> tuple[str, ...]:

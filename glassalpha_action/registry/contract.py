@@ -17,7 +17,7 @@ from glassalpha_action.registry.rows import Cells, Entry, Event, Head, Receipt, 
 
 LATEST = """NOT EXISTS (SELECT 1 FROM audits b WHERE b.stage = a.stage AND b.model_id = a.model_id
   AND (b.as_of, b.seq) > (a.as_of, a.seq))"""
-AUDITS = "SELECT a.*, r.link FROM audits a JOIN records r ON r.seq = a.seq"
+AUDITS = f"SELECT {', '.join(Row._fields)} FROM audits a"  # noqa: S608
 FAILED_GATES = f"""SELECT gate_name, count(DISTINCT model_id) AS count FROM (
   SELECT a.model_id, g.gate_name FROM audits a JOIN gates g ON g.seq = a.seq
   WHERE g.failed = 1 AND a.stage = 'main' AND {LATEST}

@@ -7,7 +7,7 @@ import zlib
 from collections.abc import Container, Mapping
 from dataclasses import dataclass, fields
 from datetime import UTC, date, datetime
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 from glassalpha_action.documents import UserError
 from glassalpha_action.records import Audit, Status, Verdict, canonical, sha256
@@ -17,6 +17,7 @@ FORMAT = "glassalpha-record/1"
 MOMENT = "%Y-%m-%dT%H:%M:%SZ"
 CONTENT_LIMIT = 64 << 20
 STAGES = ("main", "proposed")
+STATUSES = {status.value: status for status in Status}
 MEASURED = {"metric", "attribute", "unit", "value", "exact", "reason", "low", "high", "confidence", "n"}
 JUDGED = {"gate_id", "metric", "attribute", "severity", "outcome", "raw_outcome", "value", "low", "high", "n"} | {
     "comparison", "clause", "message"}  # fmt: skip
@@ -51,8 +52,7 @@ class Receipt:
     new: bool
 
 
-@dataclass(frozen=True, slots=True)
-class Row:
+class Row(NamedTuple):
     """One audit as queries return it.
 
     `status` is always the computed one (PASSED, REVIEW, BLOCKED, NO_POLICY), to count and filter by; `enforced` says
@@ -88,7 +88,6 @@ class Row:
     git_commit: str | None
     data_rows: int
     metadata: Mapping[str, str]
-    link: str
 
     def shown(self, approved: Container[str] = ()) -> str:
         """The status for a reader: APPROVED where `approved` holds this audit's id (those with a live approval)."""
@@ -227,14 +226,12 @@ def _gate_row(verdict: Verdict, seq: int, position: int) -> Cells:
     }  # fmt: skip
 
 
-def query_row(cells: Mapping[str, Any]) -> Row:
-    """A row of `audits` (with its record's link) as a Row; ValueError, TypeError or KeyError where it is damaged."""
-    read = {
-        "status": Status(cells["status"]),
-        "enforced": bool(cells["enforced"]),
-        "metadata": json.loads(cells["metadata"]),
-    }
-    return Row(**{**cells, **read})
+def query_row(cells: Cells) -> Row:
+    """The Row of cells in its own order; ValueError, TypeError or KeyError where they are damaged."""
+    cells["status"] = STATUSES[cells["status"]]
+    cells["enforced"] = bool(cells["enforced"])
+    cells["metadata"] = json.loads(cells["metadata"]) if cells["metadata"] != "{}" else {}
+    return Row._make(cells.values())
 
 
 def _require_day(text: str) -> None:

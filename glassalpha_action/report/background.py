@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from glassalpha_action.records import Audit, DataSummary, Measurement, Outcome, Unit, Verdict
+from glassalpha_action.records import Audit, DataSummary, Outcome, Unit, Verdict
 from glassalpha_action.report import words
 
 SMALL_GROUP = 30
@@ -134,16 +134,18 @@ def _straddles(verdict: Verdict) -> bool:
 
 
 def _wide(audit: Audit) -> Iterator[str]:
-    wide = [m for m in audit.measurements if m.unit is not Unit.rows and m.low is not None and m.high is not None
-            and m.high - m.low > WIDE_INTERVAL]
-    if wide:
-        named = words.listed(_width(m) for m in wide)
-        yield f"The interval spans more than {WIDE_INTERVAL:g} for {named}."
+    for m in audit.measurements:
+        if m.unit is not Unit.rows and m.low is not None and m.high is not None and m.high - m.low > WIDE_INTERVAL:
+            about = f" for {words.name(m.attribute)}" if m.attribute else ""
+            yield (f"{words.name(m.title)}{about}: the {words.interval(m.unit, m.low, m.high, m.confidence)} spans more than "
+                   f"{WIDE_INTERVAL:g}.")
 
 
-def _width(measurement: Measurement) -> str:
-    about = f" ({words.name(measurement.attribute)})" if measurement.attribute else ""
-    return f"{words.name(measurement.title)}{about}, {words.span(measurement.unit, measurement.low, measurement.high)}"
+def definitions(audit: Audit) -> tuple[tuple[str, str], ...]:
+    """The whole definition of each metric of which the report shows only the first sentence."""
+    used = dict.fromkeys([*(m.metric for m in audit.measurements), *(v.metric for v in audit.verdicts)])
+    known = [audit.glossary[metric] for metric in used if metric in audit.glossary]
+    return tuple((words.name(d.title), d.definition) for d in known if words.first_sentence(d.definition) != d.definition)
 
 
 def provenance(audit: Audit) -> tuple[Fact, ...]:

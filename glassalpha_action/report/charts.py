@@ -64,6 +64,7 @@ class Plot:
     categories: bool = False
     legend: bool = True
     printed: bool = False
+    wide: bool = False
 
 
 def none(_audit: Audit) -> tuple[Plot, ...]:
@@ -117,7 +118,7 @@ def _histogram(audit: Audit) -> tuple[Plot, ...]:
         Axis("Score", min(0.0, bins[0][0]), max(1.0, bins[-1][0]), FRACTIONS), Axis("Rows", 0, highest * 1.05, ticks(0, highest)),
         (Series("other outcome", "bars", negative, 0), Series(f"outcome {label}", "bars", positive, 1)),
         ("Score from", "to", "Rows with other outcome", f"Rows with outcome {label}"),
-        tuple((f"{low:.3g}", f"{end:.3g}", f"{n:,}", f"{p:,}") for low, end, n, p in bars), height=260),)
+        tuple((f"{low:.3g}", f"{end:.3g}", f"{n:,}", f"{p:,}") for low, end, n, p in bars), height=260, wide=True),)
 
 
 def calibration(audit: Audit) -> tuple[Plot, ...]:
@@ -138,7 +139,7 @@ def calibration(audit: Audit) -> tuple[Plot, ...]:
          Series("observed, with interval", "dots", marks), Series("rows per bin", "labels", counts, colour=-1)),
         ("Scores from", "to", "Rows", "Mean score", "Observed share", "Interval"),
         tuple((f"{b.low:.3g}", f"{b.high:.3g}", f"{b.n:,}", show(b.mean_score), show(b.observed),
-               words.span(Unit.probability, b.observed_low, b.observed_high)) for b in bins), printed=True),)
+               words.span(Unit.probability, b.observed_low, b.observed_high)) for b in bins), printed=True, wide=True),)
 
 
 def rates(measurement: Measurement, key: str) -> Plot:

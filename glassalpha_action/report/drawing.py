@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from glassalpha_action.report.charts import Mark, Plot, Series
 
-WIDTH = 640
+WIDE, NARROW = 640, 430
 INK, MUTED, GRID, PAPER = "#1b2430", "#5b6472", "#dfe3e8", "#ffffff"
 PALETTE = ("#1f5fa8", "#b45309", "#0f766e", "#6d28d9", "#a21caf", "#4d7c0f")
 DASHES = ("", "6 4", "2 3")
@@ -50,24 +50,36 @@ def colour(series: Series) -> str:
 
 def shapes(plot: Plot) -> tuple[Shape, ...]:
     """Every shape of the plot, back to front."""
-    legend = _legend_series(plot)
-    below = 18 * ((len(legend) + 1) // 2) + 6 if legend else 0
-    frame = Frame(plot, 190 if plot.categories else 62, WIDTH - 16, 12, plot.height - 44)
+    frame = Frame(plot, 178 if plot.categories else 62, _width(plot) - 16, 12, plot.height - 44)
     made = [*_axes(frame)]
     for series in plot.series:
         made.extend(_series(frame, series))
-    made.extend(_legend(legend, plot.height + 8) if below else ())
+    made.extend(_legend(plot))
     return tuple(made)
 
 
-def height(plot: Plot) -> int:
+def width(plot: Plot) -> str:
+    """The width of the drawing in pixels."""
+    return str(_width(plot))
+
+
+def height(plot: Plot) -> str:
     """The height of the drawing, its legend included, in pixels."""
-    legend = _legend_series(plot)
-    return plot.height + (18 * ((len(legend) + 1) // 2) + 6 if legend else 0)
+    rows = -(-len(_legend_series(plot)) // _legend_columns(plot))
+    return str(plot.height + (18 * rows + 6 if rows else 0))
+
+
+def _width(plot: Plot) -> int:
+    return WIDE if plot.wide else NARROW
 
 
 def _legend_series(plot: Plot) -> list[Series]:
     return [series for series in plot.series if series.style != "labels"] if plot.legend else []
+
+
+def _legend_columns(plot: Plot) -> int:
+    """Two columns where every name fits in half the width."""
+    return 2 if all(len(series.name) * 7 < (_width(plot) - 62) / 2 - 30 for series in _legend_series(plot)) else 1
 
 
 def _axes(frame: Frame) -> Iterator[Shape]:
@@ -118,9 +130,10 @@ def _bar(frame: Frame, mark: Mark, tint: str) -> Shape:
                           ("height", _number(bottom - top)), ("fill", tint), ("class", f"f-{NAMES[tint]}")))
 
 
-def _legend(series: list[Series], top: int) -> Iterator[Shape]:
-    for place, one in enumerate(series):
-        x, y = 62 + 290 * (place % 2), top + 18 * (place // 2)
+def _legend(plot: Plot) -> Iterator[Shape]:
+    columns = _legend_columns(plot)
+    for place, one in enumerate(_legend_series(plot)):
+        x, y = 62 + (_width(plot) - 62) / 2 * (place % columns), plot.height + 8 + 18 * (place // columns)
         yield _line(x, y, x + 22, y, colour(one), 2 if one.style == "line" else 6, one.dash)
         yield _text(x + 30, y + 4, one.name, "start", INK)
 

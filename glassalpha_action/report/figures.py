@@ -22,9 +22,9 @@ def _layout(plot: Plot) -> dict[str, Any]:
     if plot.categories:
         y["range"] = [plot.y.high, plot.y.low]
     return {
-        "height": plot.height + 24 * entries, "margin": {"l": 12, "r": 16, "t": 12, "b": 12}, "autosize": True,
+        "height": plot.height + 20 * entries, "margin": {"l": 12, "r": 16, "t": 12, "b": 52 + 20 * entries}, "autosize": True,
         "paper_bgcolor": CLEAR, "plot_bgcolor": CLEAR, "font": {"color": drawing.INK, "size": 12},
-        "showlegend": bool(entries), "legend": {"orientation": "h", "y": -0.18, "yanchor": "top", "x": 0},
+        "showlegend": bool(entries), "legend": {"orientation": "h", "yref": "container", "y": 0, "yanchor": "bottom", "x": 0},
         "barmode": "overlay", "hovermode": "closest", "dragmode": False, "xaxis": _axis(plot.x), "yaxis": y,
     }
 
@@ -34,7 +34,7 @@ def _axis(axis: Axis) -> dict[str, Any]:
         "title": {"text": _plain(axis.title), "font": {"color": drawing.MUTED}}, "range": [axis.low, axis.high],
         "tickmode": "array", "tickvals": [value for value, _ in axis.ticks],
         "ticktext": [_plain(label) for _, label in axis.ticks], "tickfont": {"color": drawing.MUTED},
-        "gridcolor": drawing.GRID, "zeroline": False, "automargin": True, "fixedrange": True,
+        "gridcolor": drawing.GRID, "zeroline": False, "automargin": True, "fixedrange": True, "ticklabelstandoff": 5,
     }
 
 

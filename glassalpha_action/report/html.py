@@ -5,7 +5,9 @@ from __future__ import annotations
 import base64
 import hashlib
 import json
+import re
 from functools import cache
+from html import escape
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -16,6 +18,7 @@ from glassalpha_action.report.view import View, environment, printable, view
 if TYPE_CHECKING:
     from jinja2 import Template
 
+CODE = re.compile(r"`([^`]+)`")
 PLOTLY = Path(__file__).resolve().parent / "assets" / "plotly-basic.min.js"
 
 
@@ -42,15 +45,22 @@ def finalize(value: Any) -> str:
 def template(name: str) -> Template:
     """A template that prints HTML."""
     made = environment(finalize)
-    made.filters["whole"] = _whole
+    made.filters |= {"whole": _whole, "prose": _prose}
     return made.get_template(name)
 
 
 def _whole(text: str) -> str:
     """A long text that is shown whole."""
-    from markupsafe import escape
+    from markupsafe import Markup
 
-    return escape(text)
+    return Markup(escape(text))  # noqa: S704
+
+
+def _prose(text: str) -> str:
+    """A sentence in which `code` stands as code."""
+    from markupsafe import Markup
+
+    return Markup(CODE.sub(r"<code>\1</code>", escape(printable(text))))  # noqa: S704
 
 
 @cache

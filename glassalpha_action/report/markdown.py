@@ -46,5 +46,5 @@ def fence(text: str) -> str:
 @cache
 def _template() -> Template:
     made = environment(escape)
-    made.filters["fence"] = fence
+    made.filters |= {"fence": fence, "prose": escape}
     return made.get_template("markdown.jinja")

@@ -104,7 +104,7 @@ def _metrics(audit: Audit, found: list[Measurement]) -> Iterator[Metric]:
     for metric, members in by_metric.items():
         definition = audit.glossary.get(metric)
         lines = tuple(_line(member) for member in members)
-        yield Metric(words.name(members[0].title), definition.definition if definition else "",
+        yield Metric(words.name(members[0].title), words.first_sentence(definition.definition) if definition else "",
                      BETTER[members[0].better], lines)
 
 

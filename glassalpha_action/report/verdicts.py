@@ -74,7 +74,8 @@ def banner(audit: Audit) -> Banner:
 
 def _why(audit: Audit) -> str:
     gates = len(audit.verdicts)
-    found = Counter(verdict.outcome for verdict in audit.verdicts)
+    found = Counter(v.outcome for v in audit.verdicts if v.severity is not Severity.info or v.outcome not in RANK)
+    informing = sum(v.severity is Severity.info and v.outcome in RANK for v in audit.verdicts)
     phrases = {Outcome.FAIL: ("failed", "failed"), Outcome.ERROR: ("could not be judged",) * 2,
                Outcome.MISSING: ("was not measured", "were not measured"),
                Outcome.INCONCLUSIVE: ("is inconclusive", "are inconclusive"), Outcome.WAIVED: ("is waived", "are waived")}
@@ -88,10 +89,27 @@ def _why(audit: Audit) -> str:
         text = [f"{found[Outcome.PASS]:,} of {words.count(gates, 'gate')} passed"]
     if found[Outcome.NOT_APPLICABLE]:
         text.append(f"{found[Outcome.NOT_APPLICABLE]:,} {'does' if found[Outcome.NOT_APPLICABLE] == 1 else 'do'} not apply")
+    if informing:
+        text.append(f"{words.count(informing, 'info gate')} did not pass")
     unmet = sum(not requirement.met for requirement in audit.requirements)
     if unmet:
         text.append(f"{words.count(unmet, 'reproducibility requirement')} {'is' if unmet == 1 else 'are'} not met")
-    return words.listed(text)
+    return words.listed(text) + _weights(audit)
+
+
+def _weights(audit: Audit) -> str:
+    """How many of the failed gates block, where only some do."""
+    failed = Counter(verdict.severity for verdict in audit.verdicts if verdict.failed)
+    errors, warnings = failed[Severity.error], failed[Severity.warning]
+    if not errors or not warnings:
+        return ""
+    return f" ({errors:,} {'blocks' if errors == 1 else 'block'}, {warnings:,} {'asks' if warnings == 1 else 'ask'} for review)"
+
+
+def confidence(audit: Audit) -> str:
+    """The heading of an interval column over measurements of every family."""
+    levels = {m.confidence for m in audit.measurements if m.confidence is not None and m.low is not None}
+    return f"{100 * levels.pop():g}% interval" if len(levels) == 1 else "Interval"
 
 
 def gates(audit: Audit) -> tuple[Gate, ...]:
@@ -119,7 +137,7 @@ def _gate(verdict: Verdict, audit: Audit) -> Gate:
     interval = (verdict.unit, verdict.low, verdict.high)
     return Gate(
         name=words.name(verdict.gate), metric=words.name(verdict.title),
-        definition=definition.definition if definition else "", issue=_issue(verdict, definition),
+        definition=words.first_sentence(definition.definition) if definition else "", issue=_issue(verdict, definition),
         look=words.OUTCOMES[verdict.outcome], raw=_raw(verdict), severity=words.SEVERITIES[verdict.severity],
         value=words.shown(verdict.unit, verdict.value, verdict.threshold),
         interval=words.interval(*interval, measurement.confidence if measurement else None), span=words.span(*interval),
@@ -128,7 +146,8 @@ def _gate(verdict: Verdict, audit: Audit) -> Gate:
         group=words.groups(verdict.attribute, verdict.groups, _rows(measurement)),
         clause=verdict.clause or "", rationale=verdict.rationale or "", message=verdict.message,
         step=_step(verdict, definition),
-        parts=tuple(_part(verdict, part, audit) for part in verdict.judged) if len(verdict.judged) > 1 else ())
+        parts=tuple(_part(verdict, part, audit) for part in verdict.judged
+                    if (part.attribute, part.groups) != (verdict.attribute, verdict.groups)))
 
 
 def _raw(verdict: Verdict) -> str:
@@ -149,7 +168,7 @@ def _part(verdict: Verdict, part: Judged, audit: Audit) -> Part:
     measurement = _measured(audit, verdict.metric, part.attribute, part.value)
     return Part(group=words.groups(part.attribute, part.groups, _rows(measurement)),
                 look=words.OUTCOMES[part.outcome], value=words.shown(verdict.unit, part.value, verdict.threshold),
-                span=words.span(verdict.unit, part.low, part.high), n=f"{part.n:,}", reason=part.reason or "")
+                span=words.span(verdict.unit, part.low, part.high), n=f"{part.n:,}", reason=part.reason or "also judged")
 
 
 def _rows(measurement: Measurement | None) -> dict[str, int]:

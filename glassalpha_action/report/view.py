@@ -31,11 +31,13 @@ class View:
     card: tuple[Fact, ...]
     attention: tuple[Gate, ...]
     gates: tuple[Gate, ...]
+    confidence: str
     requirements: tuple[tuple[str, Look, str], ...]
     sections: tuple[Section, ...]
     data: tuple[Fact, ...]
     attributes: tuple[Attribute, ...]
     limits: tuple[Limit, ...]
+    definitions: tuple[tuple[str, str], ...]
     provenance: tuple[Fact, ...]
     policy: tuple[Fact, ...]
     policy_text: str
@@ -53,11 +55,12 @@ def view(audit: Audit) -> View:
     return View(
         title=words.name(audit.model.name or audit.model.id), model_id=words.name(audit.model.id), audit_id=audit.audit_id,
         as_of=audit.provenance.as_of, banner=verdicts.banner(audit), card=background.card(audit),
-        attention=verdicts.attention(audit), gates=verdicts.gates(audit),
+        attention=verdicts.attention(audit), gates=verdicts.gates(audit), confidence=verdicts.confidence(audit),
         requirements=tuple((words.human(words.name(r.name)), words.MET if r.met else words.UNMET, words.sentence(r.message))
                            for r in audit.requirements),
         sections=sections.sections(audit), data=background.data(audit), attributes=background.attributes(audit.data),
-        limits=background.limits(audit), provenance=background.provenance(audit), policy=background.policy(audit),
+        limits=background.limits(audit), definitions=background.definitions(audit),
+        provenance=background.provenance(audit), policy=background.policy(audit),
         policy_text=words.clean(audit.policy.text) if audit.policy else "", tool_version=audit.provenance.tool_version)
 
 
@@ -76,5 +79,5 @@ def environment(finalize: Callable[[Any], str]) -> Environment:
 
     made = Environment(loader=FileSystemLoader(shipped.templates() / "report"), autoescape=True, undefined=StrictUndefined,
                        finalize=finalize, trim_blocks=True, lstrip_blocks=True, keep_trailing_newline=True)
-    made.globals |= {"shapes": drawing.shapes, "drawing_height": drawing.height, "drawing_width": str(drawing.WIDTH)}
+    made.globals |= {"shapes": drawing.shapes, "drawing_height": drawing.height, "drawing_width": drawing.width}
     return made

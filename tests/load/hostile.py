@@ -73,7 +73,7 @@ attempts = {
     "open parent": lambda: os.pidfd_open(parent),
     "read parent": lambda: call(number(310, 270), parent, 0, 0, 0, 0, 0),
     "limit parent": lambda: resource.prlimit(parent, resource.RLIMIT_CORE, (0, 0)),
-    "raise limits": lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (1, 1)),
+    "raise limits": lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (-1, -1)),
     "outlive parent": lambda: call(number(157, 167), 1, 0, 0, 0, 0),
     "become root": lambda: os.setuid(0),
     "namespaces": lambda: call(number(272, 97), 0x10000000),

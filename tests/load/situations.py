@@ -1,4 +1,4 @@
-"""Plays model files in the situations that machines put us in: as root, as another user, with calls denied from outside."""
+"""Plays model files in the situations machines put us in: as root, as another user, with calls denied from outside."""
 
 from __future__ import annotations
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import os
 import struct
+import subprocess
+import sys
 import time
 from pathlib import Path
 
@@ -113,7 +115,7 @@ def test_a_model_that_floods_its_output_is_stopped_and_not_kept(tmp_path: Path) 
 
 @pytest.mark.parametrize("code", ["[0] * (1 << 40)", "b = []\nwhile True: b.append(bytearray(1 << 26))"])
 def test_a_model_that_eats_memory_is_stopped(tmp_path: Path, code: str) -> None:
-    assert "needed more than 2 GiB of memory" in refused(tmp_path / "m.pkl", code, memory=2 << 30)
+    assert "needed more than 1 GiB of memory" in refused(tmp_path / "m.pkl", code, memory=1 << 30)
 
 
 def test_a_fork_bomb_does_not_start(tmp_path: Path) -> None:
@@ -126,7 +128,8 @@ def test_a_fork_bomb_does_not_start(tmp_path: Path) -> None:
 
 def test_children_of_a_trusted_model_end_with_it(tmp_path: Path) -> None:
     mark = tmp_path / "pid"
-    code = f"import os, time\npid = os.fork()\nif not pid: time.sleep(60)\nopen({str(mark)!r}, 'w').write(str(pid))"
+    fork = "import os, time\npid = os.fork()\nif not pid: os.closerange(3, 99), time.sleep(60)\n"
+    code = fork + f"open({str(mark)!r}, 'w').write(str(pid))"
     score(write_pickle(tmp_path / "m.pkl", OBEDIENT + code), FEATURES, positive_label="1", trust=Trust.trusted)
     for _ in range(50):
         if not _lives(int(mark.read_text())):
@@ -150,6 +153,20 @@ def test_a_model_that_ends_its_process_gives_no_scores(tmp_path: Path, ending: s
     assert "without giving scores" in told
     assert "0;owned ::error::all fine" in told
     assert "\x1b" not in told
+
+
+@pytest.mark.parametrize("python", ["/bin/false", "/no/such/python"])
+def test_a_child_that_does_not_start(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, python: str) -> None:
+    monkeypatch.setattr(sys, "executable", python)
+    assert "did not start" in refused(tmp_path / "m.pkl", OBEDIENT)
+
+
+def test_a_child_without_our_packages(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    base = sys._base_executable  # type: ignore[attr-defined]
+    if subprocess.run([base, "-P", "-c", "import numpy"], capture_output=True, env={}, check=False).returncode == 0:
+        pytest.skip("the interpreter without the virtual environment has numpy of its own")
+    monkeypatch.setattr(sys, "executable", base)
+    assert "cannot import (No module named" in refused(tmp_path / "m.pkl", OBEDIENT)
 
 
 def test_large_features_and_noise_do_not_block(tmp_path: Path) -> None:

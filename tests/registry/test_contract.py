@@ -37,7 +37,7 @@ def test_an_audit_comes_back_as_it_went_in(registry: Registry) -> None:
     )
     assert (row.status, row.enforced, row.failed_gates, row.author) == ("BLOCKED", True, 2, "grace")
     assert row.metadata == {"cost_center": "CR-4501", "run": "7"}
-    assert (row.recorded_at, row.link, row.policy_id, row.data_rows) == (NOW, receipt.link, "sample-policy", 300)
+    assert (row.seq, row.recorded_at, row.policy_id, row.data_rows) == (1, NOW, "sample-policy", 300)
 
 
 def test_the_same_audit_twice_is_one_row(opener: Callable[[], Registry]) -> None:

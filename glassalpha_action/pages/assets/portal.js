@@ -3,6 +3,9 @@
 (() => {
   const here = document.currentScript.src;
   const each = (selector, work, root = document) => root.querySelectorAll(selector).forEach(work);
+  const pairs = numbers => Array.from({ length: numbers.length / 2 }, (_, k) => [numbers[2 * k] / 1000, numbers[2 * k + 1] / 1000]);
+  const curves = () => read("curves").roc.map(curve => ({ ...curve, points: pairs(curve.points) }));
+  const bins = () => read("curves").calibration.map(([x, y, low, high, n]) => [x / 1000, y / 1000, low / 1000, high / 1000, n]);
   const read = name => JSON.parse(document.querySelector(`[data-ga-data="${name}"]`).textContent);
 
   // ---- table -------------------------------------------------------------------------------------------------------
@@ -106,25 +109,25 @@
       return [data, { barmode: "stack", bargap: .35, hovermode: "x unified", xaxis: { type: "category" }, yaxis: { title: { text: "Models" }, rangemode: "tozero" } }];
     },
     roc() {
-      const data = read("curves").roc.map((curve, k) => ({
+      const data = curves().map((curve, k) => ({
         x: curve.points.map(p => p[0]), y: curve.points.map(p => p[1]), mode: "lines", name: escape(curve.name) + (curve.auc === null ? "" : ` (${curve.auc.toFixed(3)})`),
         line: { color: lines[k % 5], width: k ? 1.5 : 2.5, dash: dashes[k % 5] }, hovertemplate: "%{x:.2f}, %{y:.2f}<extra></extra>",
       }));
       return [[diagonal(), ...data], { xaxis: { title: { text: "False positive rate" }, range: [0, 1] }, yaxis: { title: { text: "True positive rate" }, range: [0, 1.02] } }];
     },
     calibration() {
-      const bins = read("curves").calibration;
+      const found = bins();
       const data = {
-        x: bins.map(b => b[0]), y: bins.map(b => b[1]), mode: "lines+markers", name: "Observed", customdata: bins.map(b => b[4]),
-        error_y: { type: "data", symmetric: false, array: bins.map(b => b[3] - b[1]), arrayminus: bins.map(b => b[1] - b[2]), color: lines[0], thickness: 1, width: 3 },
+        x: found.map(b => b[0]), y: found.map(b => b[1]), mode: "lines+markers", name: "Observed", customdata: found.map(b => b[4]),
+        error_y: { type: "data", symmetric: false, array: found.map(b => b[3] - b[1]), arrayminus: found.map(b => b[1] - b[2]), color: lines[0], thickness: 1, width: 3 },
         line: { color: lines[0], width: 1.5 }, marker: { size: 6 }, hovertemplate: "score %{x:.3f}, observed %{y:.3f}, n %{customdata}<extra></extra>", showlegend: false,
       };
       return [[diagonal(), data], { xaxis: { title: { text: "Mean score" }, range: [0, 1] }, yaxis: { title: { text: "Observed share" }, range: [0, 1.02] } }];
     },
   };
   const tables = {
-    roc: () => [["Curve", "False positive rate", "True positive rate"], read("curves").roc.flatMap(c => c.points.map(p => [c.name, ...p]))],
-    calibration: () => [["Mean score", "Observed", "Low", "High", "n"], read("curves").calibration],
+    roc: () => [["Curve", "False positive rate", "True positive rate"], curves().flatMap(c => c.points.map(p => [c.name, ...p]))],
+    calibration: () => [["Mean score", "Observed", "Low", "High", "n"], bins()],
   };
   // Plotly reads a few tags in names: they are written as text.
   const escape = text => text.replace(/&/g, "&amp;").replace(/</g, "&lt;").replace(/>/g, "&gt;");

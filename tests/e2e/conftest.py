@@ -1,0 +1,126 @@
+"""The project's own image, and repositories to run it on, in the runner's layout."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+import yaml
+
+from tests.e2e.engine import ROOT, Engine, start
+
+IMAGE = "glassalpha-action:test"
+RUNNER = 1001
+EVENTS = ROOT / "tests" / "data" / "github"
+
+
+@dataclass(frozen=True)
+class Ran:
+    """What one run of the container left behind."""
+
+    exit_code: int
+    log: str
+    outputs: dict[str, str]
+    summary: str
+    workspace: Path
+
+    @property
+    def annotations(self) -> list[str]:
+        return [line for line in self.log.splitlines() if re.match(r"::(error|warning|notice) ", line)]
+
+
+@dataclass(frozen=True)
+class Action:
+    """The built image; `run` starts it the way a runner does."""
+
+    engine: Engine
+
+    def run(self, workspace: Path, event: str = "pull_request.opened", **inputs: str) -> Ran:
+        files = workspace.parent / f"{workspace.name}_files"
+        shutil.rmtree(files, ignore_errors=True)
+        (files / "commands").mkdir(parents=True)
+        (files / "workflow").mkdir()
+        shutil.copy(EVENTS / f"{event}.json", files / "workflow" / "event.json")
+        for name in ("output", "summary"):
+            (files / "commands" / name).touch()
+            os.chown(files / "commands" / name, RUNNER, RUNNER)
+        mounts = {workspace: "/github/workspace", files / "commands": "/github/file_commands",
+                  files / "workflow": "/github/workflow"}  # fmt: skip
+        told = {"CI": "true", "GITHUB_ACTIONS": "true", "GITHUB_WORKSPACE": "/github/workspace",
+                "GITHUB_EVENT_NAME": event.partition(".")[0], "GITHUB_EVENT_PATH": "/github/workflow/event.json",
+                "GITHUB_OUTPUT": "/github/file_commands/output", "GITHUB_STEP_SUMMARY": "/github/file_commands/summary",
+                "GITHUB_REPOSITORY": "Codertocat/Hello-World", "GITHUB_RUN_ID": "1", "HOME": "/github/home",
+                **_inputs({name.replace("_", "-"): value for name, value in inputs.items()})}  # fmt: skip
+        made = self.engine.docker(
+            "run", "--rm", "--workdir", "/github/workspace",
+            *(word for host, inside in mounts.items() for word in ("--volume", f"{host}:{inside}")),
+            *(word for name, value in told.items() for word in ("--env", f"{name}={value}")),
+            IMAGE, check=False, timeout=300,
+        )  # fmt: skip
+        return Ran(made.returncode, made.stdout + made.stderr, read_outputs(files / "commands" / "output"),
+                   (files / "commands" / "summary").read_text(encoding="utf-8"), workspace)  # fmt: skip
+
+
+def _inputs(given: Mapping[str, str]) -> dict[str, str]:
+    """The variables a runner makes of action.yml's defaults and of what `with:` says."""
+    declared = yaml.safe_load((ROOT / "action.yml").read_text())["inputs"]
+    values = {name: str(about.get("default", "")) for name, about in declared.items()} | dict(given)
+    return {f"INPUT_{name.upper()}": value for name, value in values.items()}
+
+
+def read_outputs(file: Path) -> dict[str, str]:
+    """The outputs in a runner's output file."""
+    found, lines = {}, iter(file.read_text(encoding="utf-8").splitlines())
+    for line in lines:
+        name, mark, end = line.partition("<<")
+        assert mark, line
+        value = []
+        while (part := next(lines)) != end:
+            value.append(part)
+        found[name] = "\n".join(value)
+    return found
+
+
+@pytest.fixture(scope="session")
+def engine() -> Iterator[Engine]:
+    with start() as running:
+        yield running
+
+
+@pytest.fixture(scope="session")
+def action(engine: Engine) -> Action:
+    engine.docker("build", "--tag", IMAGE, str(ROOT))
+    return Action(engine)
+
+
+@pytest.fixture(scope="session")
+def examples(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The examples with their models, which are trained where they are not there."""
+    folder = tmp_path_factory.mktemp("examples")
+    shutil.copytree(ROOT / "examples", folder / "examples")
+    shutil.copytree(ROOT / "policies", folder / "policies")
+    for recipe in sorted(folder.glob("examples/*/make_model.py")):
+        if not (recipe.parent / "build").is_dir():
+            subprocess.run([sys.executable, str(recipe)], check=True, cwd=ROOT)
+    return folder
+
+
+@pytest.fixture
+def workspace(examples: Path, tmp_path: Path) -> Path:
+    """A clean checkout of the examples that belongs to the runner's user."""
+    folder = tmp_path / "workspace"
+    shutil.copytree(examples, folder)
+    (folder / ".gitignore").write_text("__pycache__/\n")
+    who = ["-c", "user.name=Runner", "-c", "user.email=runner@example.com"]
+    for words in (["init", "--quiet"], ["add", "--all"], [*who, "commit", "--quiet", "--message", "Examples"]):
+        subprocess.run(["git", *words], cwd=folder, check=True)
+    for path in (folder, *folder.rglob("*")):
+        os.chown(path, RUNNER, RUNNER)
+    return folder

@@ -1,0 +1,187 @@
+from __future__ import annotations
+
+import warnings
+from fractions import Fraction
+from itertools import combinations
+
+import numpy as np
+import pytest
+from fairlearn.metrics import demographic_parity_difference as fairlearn_difference
+from fairlearn.metrics import demographic_parity_ratio as fairlearn_ratio
+from fairlearn.metrics import equalized_odds_difference as fairlearn_odds
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from statsmodels.stats.proportion import confint_proportions_2indep
+
+from glassalpha_action.evidence import MISSING, Evidence
+from tests.metrics.rows import counts, evidence, measure, random_rows, single
+
+DIFFERENCE, RATIO, ODDS = "demographic_parity_difference", "demographic_parity_ratio", "equalized_odds_difference"
+
+
+def test_selection_gap_and_ratio_by_hand() -> None:
+    rows = counts(a=(1, 4, 1, 4), b=(3, 3, 2, 2))  # selected: 8 of 10, 5 of 10
+    gap, ratio = single(DIFFERENCE, rows), single(RATIO, rows)
+    assert (gap.value, gap.exact, gap.between, gap.n) == (0.3, "3/10", ("b", "a"), 20)
+    assert (ratio.value, ratio.exact, ratio.between) == (0.625, "5/8", ("b", "a"))
+    assert [(g.level, g.n, g.value) for g in gap.groups] == [("a", 10, 0.8), ("b", 10, 0.5)]
+
+
+def test_selection_is_of_the_favourable_outcome() -> None:
+    flipped = evidence([0] * 20, [1] * 8 + [0] * 2 + [1] * 5 + [0] * 5, favorable_positive=False,
+                       g=["a"] * 10 + ["b"] * 10)
+    assert single(DIFFERENCE, flipped).exact == "3/10"
+    assert single(RATIO, flipped).exact == "2/5"
+    assert single(RATIO, flipped).between == ("a", "b")
+
+
+def test_equalized_odds_by_hand() -> None:
+    # TPR: 4/5 and 2/4 (gap 3/10); FPR: 1/5 and 4/6 (gap 7/15).
+    found = single(ODDS, counts(a=(4, 1, 1, 4), b=(2, 4, 2, 2)))
+    assert (found.exact, found.between, found.of) == ("7/15", ("a", "b"), "false positive rate")
+    assert [g.value for g in found.groups] == pytest.approx([1 / 5, 2 / 3])
+
+
+@pytest.mark.parametrize("seed", range(6))
+@pytest.mark.parametrize("levels", ["ab", "abcde"])
+def test_gaps_equal_fairlearns_where_every_rate_exists(seed: int, levels: str) -> None:
+    rows = random_rows(seed, n=600, levels=levels)
+    groups = np.array(rows.attributes[0].levels)[rows.attributes[0].codes]
+    for metric, oracle in ((DIFFERENCE, fairlearn_difference), (RATIO, fairlearn_ratio), (ODDS, fairlearn_odds)):
+        expected = oracle(rows.label, rows.decision, sensitive_features=groups)
+        assert measure(metric, rows)[0].value == pytest.approx(expected, abs=1e-9)
+
+
+def test_a_group_without_positives_has_no_true_positive_rate() -> None:
+    # Every decision is right. fairlearn gives the group without positives a TPR of 0, so the worst possible gap.
+    rows = counts(a=(5, 0, 0, 5), b=(5, 0, 0, 5), c=(10, 0, 0, 0))
+    groups = np.array(["a", "b", "c"])[rows.attributes[0].codes]
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        assert fairlearn_odds(rows.label, rows.decision, sensitive_features=groups) == 1.0
+    found = single(ODDS, rows)
+    assert (found.value, found.exact) == (0.0, "0")
+    assert "c" in str(found.detail)
+    (c,) = [g for g in found.groups if g.level == "c"]
+    assert c.value is None
+    assert "no positive row" in str(c.reason)
+
+
+def test_a_group_left_out_of_the_smaller_gap_is_named_too() -> None:
+    # c has no positives; the larger gap is the false positives', where c has its rate.
+    found = single(ODDS, counts(a=(9, 1, 0, 5), b=(8, 2, 0, 5), c=(10, 0, 0, 0)))
+    assert (found.exact, found.of, found.between) == ("1/5", "false positive rate", ("c", "b"))
+    (c,) = [g for g in found.groups if g.level == "c"]
+    assert c.value is None
+    assert "no positive row" in str(c.reason)
+    assert "c" in str(found.detail)
+
+
+@pytest.mark.parametrize("groups", [{"a": (5, 0, 0, 5), "b": (5, 5, 0, 0)}, {"a": (5, 0, 0, 5), "b": (0, 0, 5, 5)}])
+def test_equalized_odds_without_one_of_its_gaps_is_not_estimable(groups: dict[str, tuple[int, int, int, int]]) -> None:
+    found = single(ODDS, counts(**groups))
+    assert (found.value, found.low, found.high) == (None, None, None)
+    assert "fewer than two groups" in str(found.reason)
+
+
+@pytest.mark.parametrize("metric", [DIFFERENCE, RATIO, ODDS])
+def test_one_group_is_not_estimable_rather_than_at_parity(metric: str) -> None:
+    rows = counts(a=(2, 1, 1, 2))
+    assert fairlearn_difference(rows.label, rows.decision, sensitive_features=["a"] * 6) == 0.0
+    found = single(metric, rows)
+    assert found.value is None
+    assert "only one group" in str(found.reason)
+    assert found.groups[0].n == 6
+
+
+def test_the_ratio_when_nobody_is_selected_is_not_estimable() -> None:
+    found = single(RATIO, counts(a=(5, 0, 5, 0), b=(5, 0, 5, 0)))
+    assert found.value is None
+    assert "no row of any group" in str(found.reason)
+
+
+def test_the_ratio_when_one_group_is_never_selected_is_zero_without_interval() -> None:
+    found = single(RATIO, counts(a=(5, 0, 5, 0), b=(0, 5, 0, 5)))
+    assert (found.value, found.low, found.high) == (0.0, None, None)
+
+
+def test_a_missing_value_is_shown_and_not_compared() -> None:
+    rows = evidence([1] * 30, [1] * 8 + [0] * 2 + [1] * 6 + [0] * 4 + [0] * 10, g=["a"] * 10 + ["b"] * 10 + [None] * 10)
+    found = single(DIFFERENCE, rows)
+    assert found.exact == "1/5"
+    assert (found.groups[-1].level, found.groups[-1].n, found.groups[-1].value) == (MISSING, 10, 0.0)
+    assert found.n == 30
+
+
+def test_only_missing_values_are_not_estimable() -> None:
+    for metric in (DIFFERENCE, RATIO, ODDS):
+        assert single(metric, evidence([0, 1], [0, 1], g=[None, None])).value is None
+
+
+def test_the_interval_of_two_groups_is_newcombes() -> None:
+    rows = counts(a=(0, 0, 14, 56), b=(0, 0, 32, 48))
+    found = single(DIFFERENCE, rows)
+    assert (found.low, found.high) == pytest.approx((0.0524, 0.3339), abs=5e-5)
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_the_interval_of_many_groups_is_simultaneous(seed: int) -> None:
+    draw = np.random.default_rng(seed)
+    sizes = [40, 60, 90, 200]
+    hits = [int(draw.binomial(n, p)) for n, p in zip(sizes, (0.3, 0.5, 0.5, 0.6), strict=True)]
+    found = single(DIFFERENCE, counts(**{"abcd"[i]: (n - k, k, 0, 0) for i, (k, n) in
+                                         enumerate(zip(hits, sizes, strict=True))}))
+    bounds = [confint_proportions_2indep(*a, *b, method="newcomb", alpha=0.05 / 6)
+              for a, b in combinations(list(zip(hits, sizes, strict=True)), 2)]
+    bounds += [(-high, -low) for low, high in bounds]
+    assert found.low == pytest.approx(max(0, max(low for low, _ in bounds)), abs=1e-9)
+    assert found.high == pytest.approx(max(high for _, high in bounds), abs=1e-9)
+
+
+def test_the_interval_of_equalized_odds_covers_both_rates() -> None:
+    found = single(ODDS, counts(a=(60, 40, 30, 70), b=(50, 50, 55, 45)))
+    tpr = confint_proportions_2indep(70, 100, 45, 100, method="newcomb", alpha=0.025)
+    fpr = confint_proportions_2indep(50, 100, 40, 100, method="newcomb", alpha=0.025)
+    assert found.exact == "1/4"
+    assert found.low == pytest.approx(max(tpr[0], fpr[0], 0), abs=1e-9)
+    assert found.high == pytest.approx(max(tpr[1], fpr[1]), abs=1e-9)
+
+
+cells = st.tuples(*[st.integers(0, 12)] * 4)
+
+
+@given(st.dictionaries(st.sampled_from("abcdef"), cells, min_size=1, max_size=6))
+@settings(max_examples=80, deadline=None)
+def test_every_gap_lies_within_its_interval_and_is_a_ratio_of_counts(
+    groups: dict[str, tuple[int, int, int, int]],
+) -> None:
+    rows = counts(**{k: v for k, v in groups.items() if sum(v)} or {"a": (1, 0, 0, 0)})
+    for metric in (DIFFERENCE, RATIO, ODDS):
+        found = single(metric, rows)
+        if found.value is None:
+            assert found.reason
+            assert (found.low, found.high, found.exact) == (None, None, None)
+            continue
+        assert 0 <= found.value <= 1
+        assert float(Fraction(str(found.exact))) == found.value
+        if found.low is not None:
+            assert found.high is not None
+            assert found.low <= found.value <= found.high
+            assert found.low >= 0
+
+
+def relabelled(rows: Evidence, names: dict[str, str]) -> Evidence:
+    levels, codes = rows.attributes[0].levels, rows.attributes[0].codes
+    return evidence(rows.label.tolist(), rows.decision.tolist(), g=[names[levels[c]] for c in codes])
+
+
+@pytest.mark.parametrize("metric", [DIFFERENCE, RATIO, ODDS])
+def test_the_names_of_groups_do_not_matter(metric: str) -> None:
+    rows = counts(a=(10, 3, 4, 9), b=(7, 7, 1, 9), c=(20, 3, 9, 9))
+    other = relabelled(rows, {"a": "zoe", "b": "yan", "c": "amy"})
+    mine, theirs = single(metric, rows), single(metric, other)
+    assert (mine.exact, mine.low, mine.high) == (theirs.exact, pytest.approx(theirs.low), pytest.approx(theirs.high))
+
+
+def test_a_perfect_classifier_has_equal_odds() -> None:
+    assert single(ODDS, counts(a=(5, 0, 0, 1), b=(1, 0, 0, 9))).exact == "0"

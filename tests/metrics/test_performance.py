@@ -1,0 +1,106 @@
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pytest
+from sklearn.metrics import accuracy_score, roc_auc_score
+
+from glassalpha_action.evidence import Evidence
+from tests.metrics.rows import counts, evidence, random_rows, single
+
+
+def test_auc_by_hand() -> None:
+    found = single("roc_auc", evidence([0, 0, 1, 1], score=[0.1, 0.4, 0.35, 0.8]))
+    assert (found.value, found.exact, found.n) == (0.75, "3/4", 4)
+
+
+def test_a_tie_counts_half() -> None:
+    assert single("roc_auc", evidence([0, 1, 0, 1], score=[0.5] * 4)).exact == "1/2"
+    # Pairs: 0.6 beats 0.2, ties 0.6; 0.2 ties 0.2, loses to 0.6.
+    assert single("roc_auc", evidence([1, 1, 0, 0], score=[0.6, 0.2, 0.6, 0.2])).exact == "1/2"
+    assert single("roc_auc", evidence([1, 1, 0], score=[0.6, 0.2, 0.2])).exact == "3/4"
+
+
+@pytest.mark.parametrize("seed", range(5))
+@pytest.mark.parametrize("digits", [1, 2, 12])
+def test_auc_and_accuracy_equal_scikit_learns(seed: int, digits: int) -> None:
+    rows = random_rows(seed, digits=digits)
+    assert single("roc_auc", rows).value == pytest.approx(roc_auc_score(rows.label, rows.score), abs=1e-12)
+    assert single("accuracy", rows).value == pytest.approx(accuracy_score(rows.label, rows.decision), abs=1e-12)
+
+
+def _delong_by_pairs(rows: Evidence) -> tuple[float, float]:
+    """The interval from the matrix of all pairs, as DeLong et al. define it."""
+    assert rows.score is not None
+    x, y = rows.score[rows.label], rows.score[~rows.label]
+    won = (x[:, None] > y[None, :]) + 0.5 * (x[:, None] == y[None, :])
+    auc = won.mean()
+    v10 = sum((row.mean() - auc) ** 2 for row in won) / (len(x) - 1)
+    v01 = sum((column.mean() - auc) ** 2 for column in won.T) / (len(y) - 1)
+    half = 1.959963984540054 * math.sqrt(v10 / len(x) + v01 / len(y))
+    return max(0.0, auc - half), min(1.0, auc + half)
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_auc_interval_is_delongs(seed: int) -> None:
+    rows = random_rows(seed, n=120, digits=1)
+    found = single("roc_auc", rows)
+    assert (found.low, found.high) == pytest.approx(_delong_by_pairs(rows), abs=1e-12)
+    assert found.confidence == 0.95
+
+
+def test_delong_by_hand() -> None:
+    # Positives 1, .5, .2 win 1, 1/2, 0 of the negatives .3 and .6: S10 = .25; negatives lose to 2/3, 1/3: S01 = 1/18.
+    found = single("roc_auc", evidence([1, 1, 1, 0, 0], score=[1.0, 0.5, 0.2, 0.3, 0.6]), confidence=0.6826894921370859)
+    half = math.sqrt(0.25 / 3 + (1 / 18) / 2)
+    assert found.value == 0.5
+    assert (found.low, found.high) == pytest.approx((0.5 - half, 0.5 + half))
+
+
+@pytest.mark.parametrize("label", [[0, 0, 0], [1, 1, 1]])
+def test_auc_of_one_class_is_not_estimable(label: list[int]) -> None:
+    found = single("roc_auc", evidence(label, score=[0.1, 0.6, 0.9]))
+    assert (found.value, found.exact, found.low) == (None, None, None)
+    assert found.reason == "all rows carry the same label"
+
+
+def test_auc_needs_scores() -> None:
+    found = single("roc_auc", counts(a=(1, 1, 1, 1)))
+    assert found.value is None
+    assert "scores are not in the data" in str(found.reason)
+
+
+def test_auc_of_one_positive_has_no_interval() -> None:
+    found = single("roc_auc", evidence([1, 0, 0], score=[0.5, 0.4, 0.6]))
+    assert (found.value, found.low, found.high) == (0.5, None, None)
+
+
+def test_auc_ignores_an_order_preserving_change_of_scores() -> None:
+    rows = random_rows(3)
+    assert rows.score is not None
+    squared = evidence(rows.label.tolist(), score=(rows.score**3).tolist())
+    assert single("roc_auc", squared).exact == single("roc_auc", rows).exact
+
+
+def test_auc_of_many_rows_does_not_overflow() -> None:
+    n = 70_000
+    rows = evidence([0] * n + [1] * n, score=np.repeat([0.25, 0.75], n).tolist())
+    assert single("roc_auc", rows).value == 1.0
+
+
+def test_accuracy_by_hand() -> None:
+    found = single("accuracy", counts(a=(5, 1, 2, 2)))
+    assert (found.value, found.exact, found.n) == (0.7, "7/10", 10)
+    # Wilson 1927 for 7 of 10.
+    assert (found.low, found.high) == pytest.approx((0.396781, 0.892209), abs=1e-6)
+
+
+def test_accuracy_of_nothing_is_not_estimable() -> None:
+    assert single("accuracy", evidence([], [])).value is None
+
+
+def test_a_perfect_classifier_is_perfect() -> None:
+    rows = evidence([0, 0, 1, 1], score=[0.0, 0.0, 1.0, 1.0])
+    assert single("roc_auc", rows).exact == "1"
+    assert single("accuracy", rows).exact == "1"
