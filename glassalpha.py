@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, date, datetime
+from pathlib import Path
 
 from glassalpha_action import registry
 from glassalpha_action.records import Audit
@@ -14,7 +15,7 @@ class Registry:
     """Where audits are kept: `Registry.connect("model_registry.db").query_all(last_n_days=30)`."""
 
     @staticmethod
-    def connect(url: str, *, create: bool = False) -> registry.Registry:
+    def connect(url: str | Path, *, create: bool = False) -> registry.Registry:
         """Open the registry at `url`, a file name or `sqlite:///file`; `last_n_days` counts back from today (UTC).
 
         `create` makes a new one where there is no file. Raises `glassalpha_action.documents.UserError`.

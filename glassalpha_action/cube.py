@@ -102,6 +102,14 @@ class Cube:
             sums.append(total)
         return replace(self, key=key, count=sums[0], score=sums[1], square=sums[2])
 
+    def confusion(self, *names: str) -> Ints:
+        """Rows by the levels of each of `names`, label and decision, shape (levels…, 2, 2)."""
+        index = np.unravel_index(self.key, self.shape)
+        kept = [*(next(i for i, a in enumerate(self.axes) if a.name == name) for name in names), -3, -2]
+        shape = tuple(self.shape[i] for i in kept)
+        flat = np.ravel_multi_index(tuple(index[i] for i in kept), shape)
+        return np.bincount(flat, self.count, math.prod(shape)).astype(np.int64).reshape(shape)
+
     def by(self, *names: str) -> Slice:
         """The cube summed over every axis but `names`; several names make one axis of their combinations."""
         index = np.unravel_index(self.key, self.shape)

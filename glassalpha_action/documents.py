@@ -29,6 +29,12 @@ class UserError(Exception):
         self.exit_code = exit_code
 
 
+def plain(text: str, most: int = 1000) -> str:
+    """`text` as one line of at most `most` characters, each that does not print (line ends too) as its escape."""
+    line = "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
+    return line if len(line) <= most else line[: most - 1] + "…"
+
+
 @dataclass(frozen=True, slots=True)
 class Problem:
     """One mistake in a document; `line` counts from 1."""
@@ -38,7 +44,7 @@ class Problem:
     message: str
 
     def __str__(self) -> str:
-        return f"{self.file}:{self.line}: {self.message}" if self.line else f"{self.file}: {self.message}"
+        return f"{self.file}:{self.line}: {plain(self.message)}" if self.line else f"{self.file}: {plain(self.message)}"
 
 
 class DocumentError(UserError):
@@ -267,7 +273,8 @@ def build(tree: Tree, model: type[D]) -> D:
     try:
         return model.model_validate(tree.data)
     except ValidationError as error:
-        raise DocumentError([_problem(tree, model, e) for e in error.errors(include_url=False)]) from None
+        said = [e for e in error.errors(include_url=False) if not _is_echo(e)]
+        raise DocumentError([_problem(tree, model, e) for e in said]) from None
 
 
 def read(path: Path, model: type[D], name: str | None = None) -> D:
@@ -278,10 +285,17 @@ def read(path: Path, model: type[D], name: str | None = None) -> D:
 
 def nearest(word: str, known: list[str]) -> str:
     """`; did you mean X?` where one of `known` is close to `word`, else their list."""
-    close = difflib.get_close_matches(word.lower(), known, n=1, cutoff=0.6)
+    lowered = {name.lower(): name for name in known}
+    close = difflib.get_close_matches(word.lower(), lowered, n=1, cutoff=0.6)
     if close:
-        return f"; did you mean `{close[0]}`?"
-    return f"; known here: {', '.join(known)}." if len(known) <= 30 else "."
+        return f"; did you mean `{lowered[close[0]]}`?"
+    return f"; known here: {', '.join(known)}." if 0 < len(known) <= 30 else "."
+
+
+def _is_echo(error: ErrorDetails) -> bool:
+    """Whether a list is called too short only because its faulty entries, reported themselves, do not count."""
+    least = error.get("ctx", {}).get("min_length", 0)
+    return error["type"] == "too_short" and isinstance(error["input"], list) and len(error["input"]) >= least
 
 
 def _dotted(path: KeyPath) -> str:
@@ -302,7 +316,7 @@ def _keys(model: Any, path: KeyPath) -> list[str]:
 
 
 def _problem(tree: Tree, model: type[BaseModel], error: ErrorDetails) -> Problem:
-    path = tuple(p for p in error["loc"] if not (isinstance(p, str) and p.startswith(("function-", "float", "tuple["))))
+    path = tuple(error["loc"])
     place = tree.place(path) or Place("document", 1)
     return Problem(place.file, place.line, _sentence(path, error, tree, _keys(model, path[:-1])))
 
@@ -316,7 +330,8 @@ def _sentence(path: KeyPath, error: ErrorDetails, tree: Tree, keys: list[str]) -
     if kind == "extra_forbidden":
         return f"unknown key `{shown}`{nearest(str(path[-1]), keys)}"
     if kind == "string_type" and isinstance(error["input"], bool | int | float):
-        return f'`{shown}` must be text: write it in quotes: {path[-1] if path else ""}: "{raw}".'
+        key = f"{path[-1]}: " if path and isinstance(path[-1], str) else ""
+        return f'`{shown}` must be text: write it in quotes: {key}"{raw}".'
     if kind in {"enum", "literal_error"}:
         choices = re.findall(r"'([^']+)'", str(error.get("ctx", {}).get("expected", "")))
         return f"`{shown}` cannot be `{str(raw)[:80]}`{nearest(str(raw), choices)}"
@@ -327,5 +342,9 @@ def _sentence(path: KeyPath, error: ErrorDetails, tree: Tree, keys: list[str]) -
         "string_type": f"`{shown}` must be text.",
         "finite_number": f"`{shown}` must be a finite number.",
         "tuple_type": f"`{shown}` must be a list.",
+        "model_type": f"`{shown}` must hold `key: value` lines.",
+        "mapping_type": f"`{shown}` must hold `key: value` lines.",
+        "too_short": f"`{shown}` needs at least one entry.",
+        "string_too_short": f"`{shown}` must not be empty.",
     }.get(kind)
     return said or f"`{shown}`: {error['msg'].removeprefix('Value error, ').removeprefix('Input ')}.".replace("..", ".")

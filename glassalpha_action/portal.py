@@ -6,6 +6,7 @@ import hashlib
 import html
 import json
 import os
+import re
 from collections.abc import Callable
 from importlib.metadata import version
 from pathlib import Path
@@ -35,6 +36,9 @@ ASSETS = Path(__file__).resolve().parent / "pages" / "assets"
 THEME = ASSETS.parent / "theme"
 REPORT = Path(report.__file__).resolve().parent
 PLACE = "assets/glassalpha"
+SHARED_DEPTH = 2
+# Material writes a heading of its own above a body that has none.
+TITLE, BODY = "glassalpha:title", "<h1>glassalpha:body</h1>"
 REPORTS: dict[str, Callable[[Audit], bytes]] = {
     "html": lambda audit: report.render_html(audit).encode(),
     "pdf": lambda audit: report.render_pdf(audit),
@@ -78,6 +82,7 @@ class PortalPlugin(BasePlugin[PortalConfig]):
         self.pages = {path: page for path, page in made.items() if isinstance(page, Page)}
         config.copyright = site.footer(portfolio)
         self.as_of = portfolio.as_of
+        self.shells: dict[int, list[str]] = {}
         for path, content in made.items():
             if files.get_file_from_path(path) is not None:
                 raise PluginError(f"{path} is in {config.docs_dir}, and the portal makes a page of that name: rename yours.")
@@ -102,15 +107,27 @@ class PortalPlugin(BasePlugin[PortalConfig]):
         made = self.pages.get(page.file.src_uri)
         if made is None:
             return content
-        page.meta["title"] = html.escape(made.title)
-        page.meta["template"] = "glassalpha.html"
         page.meta["search"] = {"exclude": True}
         page.toc = get_toc([{"level": 1, "id": "content", "name": "", "children": []}])
-        return made.body
+        depth = page.file.src_uri.count("/")
+        shared = depth >= SHARED_DEPTH
+        page.meta["template"] = "blank.html" if shared and depth in self.shells else "glassalpha.html"
+        page.meta["title"] = TITLE if shared else html.escape(made.title)
+        self.shells.setdefault(depth, [])
+        return BODY if shared else made.body
 
     def on_post_page(self, output: str, *, page: MkDocsPage, config: MkDocsConfig) -> str:
-        """Leave out what a browser does not need: there are thousands of pages."""
-        return compact(output)
+        """Put a generated page into the frame that all pages of its depth share; leave out what a browser does not need.
+
+        Material renders the frame once for each depth below the pages of the navigation: it takes longer than a body.
+        """
+        made, depth = self.pages.get(page.file.src_uri), page.file.src_uri.count("/")
+        if made is None or depth < SHARED_DEPTH:
+            return compact(output)
+        if not self.shells[depth]:
+            self.shells[depth] = re.split(f"({TITLE}|{BODY})", compact(output))
+        filled = {TITLE: html.escape(made.title), BODY: made.body}
+        return "".join(filled.get(part, part) for part in self.shells[depth])
 
     @event_priority(-50)
     def on_post_build(self, *, config: MkDocsConfig) -> None:

@@ -17,16 +17,11 @@ if TYPE_CHECKING:
 
 
 @click.command()
-@click.option("--reference", is_flag=True, help="Print the reference of inputs and outputs as Markdown and stop.")
-def action(reference: bool) -> int:
-    """Run as the GitHub Action, from the runner's environment."""
-    from glassalpha_action import settings as environment
-    from glassalpha_action.github.reference import page
+def action() -> int:
+    """Run as the GitHub Action: everything is read from the runner's environment, nothing from the command line."""
+    from glassalpha_action import settings
 
-    if reference:
-        click.echo(page(), nl=False)
-        return 0
-    return _run(environment.read())
+    return _run(settings.read())
 
 
 def _run(settings: Settings) -> int:

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Sequence
 from glassalpha_action.github.result import Result, Run, sentence
 from glassalpha_action.records import Audit, Status
 from glassalpha_action.report import verdicts, words
-from glassalpha_action.report.markdown import BREAKS, escape
+from glassalpha_action.report.markdown import BREAKS, MARKS, escape
 
 LIMIT = 900 * 1024
 CELL = 400
@@ -108,7 +108,7 @@ def _failures(result: Result) -> list[str]:
     audit = _made(result)
     banner = verdicts.banner(audit)
     stamp = f" **{banner.stamp}**" if banner.stamp else ""
-    title = _cell(words.name(audit.model.name or audit.model.id))
+    title = _cell(words.name(f"{audit.model.name} ({audit.model.id})" if audit.model.name else audit.model.id))
     parts = [f"\n## {banner.look.icon} {_cell(banner.word)}: {title}\n\n", f"{_cell(banner.sentence)}{stamp}\n\n"]
     rows = [
         (g.name, f"{g.look.icon} {g.look.word}", g.value, g.required, g.group, g.step or g.message)
@@ -120,7 +120,7 @@ def _failures(result: Result) -> list[str]:
         if not r.met
     ]
     parts += _table(FAILED, rows) if rows else []
-    return [*parts, "\n", *(f"* {_cell(note)}\n" for note in banner.notes)]
+    return [*parts, *("\n" * bool(banner.notes)), *(f"* {_cell(note)}\n" for note in banner.notes)]
 
 
 def _folded(result: Result) -> str:
@@ -163,8 +163,9 @@ def _cell(value: object) -> str:
 
 
 def _inline(value: str) -> str:
-    """Text inside HTML, where Markdown is not read but mentions are."""
-    return BREAKS.sub("\\1\u200b", html.escape(words.name(value)))
+    """Text inside HTML, where mentions are still read, and Markdown should the tag be moved."""
+    broken = BREAKS.sub("\\1\u200b", words.name(value))
+    return MARKS.sub(lambda mark: f"&#{ord(mark[0])};", html.escape(broken, quote=False))
 
 
 def _made(result: Result) -> Audit:

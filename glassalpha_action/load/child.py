@@ -22,10 +22,11 @@ from typing import Any
 from glassalpha_action.load.isolation import shut_in
 
 FRAME = struct.Struct("<cQ")
+ANSWER_FD = 100
 DETAIL_CAP = 1200  # characters; the parent cuts further
 
 
-class Refusal(Exception):
+class ModelError(Exception):
     """Why there are no scores: `kind` is a key of the parent's table of sentences, `detail` a few words beside it."""
 
     def __init__(self, kind: str, detail: str) -> None:
@@ -54,17 +55,17 @@ def _refusing(kind: str) -> Iterator[None]:
     """Whatever the model's own code raises becomes a refusal: this is the outermost edge of a process made for it."""
     try:
         yield
-    except Refusal:
+    except ModelError:
         raise
     except MemoryError as error:
-        raise Refusal("memory", "") from error
+        raise ModelError("memory", "") from error
     except ImportError as error:
-        raise Refusal("module", str(error)) from error
+        raise ModelError("import" if kind == "import" else "module", str(error)) from error
     except AttributeError as error:
-        missing = "Can't get attribute" in str(error) or "has no attribute" in str(error)
-        raise Refusal("module" if kind == "load" and missing else kind, _short(error)) from error
+        missing = str(error).startswith(("Can't get attribute", "module "))
+        raise ModelError("module" if kind == "load" and missing else kind, _short(error)) from error
     except Exception as error:
-        raise Refusal(kind, _short(error)) from error
+        raise ModelError(kind, _short(error)) from error
 
 
 def _open(loader: str, data: bytes) -> Any:
@@ -89,12 +90,12 @@ def _forms(label: object) -> set[str]:
 
 
 def find_column(classes: list[Any], positive_label: str) -> int:
-    """The column of predict_proba that speaks of `positive_label`; Refusal "label" where none or several do."""
+    """The column of predict_proba that speaks of `positive_label`; ModelError "label" where none or several do."""
     wanted = _forms(positive_label)
     same = [i for i, label in enumerate(classes) if str(label) == positive_label]
     same = same or [i for i, label in enumerate(classes) if wanted & _forms(label)]
     if len(same) != 1:
-        raise Refusal("label", ", ".join(map(repr, classes[:20])))
+        raise ModelError("label", ", ".join(map(repr, classes[:20])))
     return same[0]
 
 
@@ -102,14 +103,14 @@ def _probabilities(model: Any, features: Any, positive_label: str) -> bytes:
     import numpy
 
     if not hasattr(model, "predict_proba"):
-        raise Refusal("no_probability", type(model).__name__)
+        raise ModelError("no_probability", type(model).__name__)
     classes = numpy.asarray(getattr(model, "classes_", ()))
     if classes.ndim != 1:
-        raise Refusal("outputs", f"classes_ has {classes.ndim} dimensions")
+        raise ModelError("outputs", f"classes_ has {classes.ndim} dimensions")
     column = find_column(classes.tolist(), positive_label)
     answer = numpy.asarray(model.predict_proba(features), dtype="float64")
     if answer.shape != (len(features), len(classes)):
-        raise Refusal("outputs", f"predict_proba gave shape {answer.shape} for {len(features)} rows")
+        raise ModelError("outputs", f"predict_proba gave shape {answer.shape} for {len(features)} rows")
     return numpy.ascontiguousarray(answer[:, column], dtype="<f8").tobytes()
 
 
@@ -120,7 +121,7 @@ def score(settings: dict[str, Any], model_bytes: bytes, features_bytes: bytes) -
     modules = LOADERS[settings["format"]][0]
     with _refusing("import"):
         loaded = [__import__(name) for name in modules]
-        features = pickle.loads(features_bytes)
+        features = pickle.loads(features_bytes)  # noqa: S301 (the parent made it)
     versions = {m.__name__: str(m.__version__) for m in loaded} | {"python": sys.version.split()[0]}
     send("V", json.dumps(versions).encode())
     model = _open(settings["format"], model_bytes)
@@ -129,14 +130,11 @@ def score(settings: dict[str, Any], model_bytes: bytes, features_bytes: bytes) -
     send("S", scores)
 
 
-answer_fd = -1
-
-
 def send(kind: str, payload: bytes) -> None:
     """Write one frame to the parent."""
     message = memoryview(FRAME.pack(kind.encode(), len(payload)) + payload)
     while message:
-        message = message[os.write(answer_fd, message) :]
+        message = message[os.write(ANSWER_FD, message) :]
 
 
 def _receive() -> bytes:
@@ -156,8 +154,7 @@ def _take(length: int) -> bytearray:
 
 def main() -> None:
     """Serve one model and leave without running anything it may have registered for the exit."""
-    global answer_fd
-    answer_fd = os.dup(1)
+    os.dup2(1, ANSWER_FD, inheritable=False)
     os.dup2(2, 1)
     settings = json.loads(_receive())
     nothing = os.open(os.devnull, os.O_RDONLY)
@@ -166,7 +163,7 @@ def main() -> None:
     os.dup2(nothing, 0)
     try:
         score(settings, model_bytes, features_bytes)
-    except Refusal as refusal:
+    except ModelError as refusal:
         send("E", f"{refusal.kind}\n{refusal.detail}"[:DETAIL_CAP].encode(errors="replace"))
     os._exit(0)
 

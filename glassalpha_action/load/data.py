@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import itertools
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from glassalpha_action.config import Config, DataBlock, ModelBlock, ProtectedAttribute
 from glassalpha_action.documents import UserError, nearest
@@ -81,33 +83,49 @@ def require(config: Config, table: pd.DataFrame, wanted: dict[tuple[str, ...], l
         raise UserError("\n".join(missing))
 
 
-def texts(column: pd.Series[Any]) -> Any:
-    """A column as text, (n,) object array: 1 and 1.0 both "1", a missing value None."""
-    missing = column.isna().to_numpy()
-    if column.dtype.kind == "f":
-        values = column.to_numpy()
-        whole = ~missing & (np.mod(np.where(missing, 0.5, values), 1) == 0)
-        out = np.where(whole, np.where(whole, values, 0).astype(np.int64).astype(object), values.astype(object))
-    else:
-        out = column.to_numpy(dtype=object)
-    as_text = np.array([str(v) for v in out], dtype=object)
-    as_text[missing] = None
-    return as_text
+@dataclass(frozen=True, slots=True)
+class Coded:
+    """A column as levels: `codes` (n,) index into `levels`, sorted text; -1 where a value is missing."""
+
+    levels: tuple[str, ...]
+    codes: NDArray[np.int32]
+
+    def row_of(self, level: int) -> int:
+        """The first data row with this level, counting from 1."""
+        return int(np.flatnonzero(self.codes == level)[0]) + 1
+
+
+def coded(column: pd.Series[Any]) -> Coded:
+    """The column's values as text levels: 1, 1.0 and "1" are one level."""
+    import pandas as pd
+
+    codes, values = pd.factorize(column)
+    written = [_written(v) for v in values]
+    levels = tuple(sorted(set(written)))
+    place = {level: i for i, level in enumerate(levels)}
+    lookup = np.array([place[text] for text in written] + [-1], dtype=np.int32)
+    return Coded(levels, lookup[codes])
+
+
+def _written(value: object) -> str:
+    if isinstance(value, float | np.floating) and float(value).is_integer():
+        return str(int(value))
+    return str(value)
 
 
 def labels_of(config: Config, table: pd.DataFrame) -> Labels:
     """The target column as labels. Raises UserError where they are not two, not declared, or missing."""
     model, data = config.document.model, config.document.data
     keys = ("data", "target_column")
-    values = texts(table[data.target_column])
-    absent = np.flatnonzero([v is None for v in values])
-    if absent.size:
+    values = coded(table[data.target_column])
+    absent = int((values.codes < 0).sum())
+    if absent:
         raise config.error(
-            f"{absent.size:,} rows have no label in `{data.target_column}`, the first in data row "
-            f"{absent[0] + 1:,}; audit only rows whose outcome is known.",
+            f"{absent:,} rows have no label in `{data.target_column}`, the first in data row {values.row_of(-1):,}; "
+            "audit only rows whose outcome is known.",
             *keys,
         )
-    distinct = sorted(set(values))
+    distinct = values.levels
     shown = ", ".join(distinct[:8]) + (", …" if len(distinct) > 8 else "")
     if len(distinct) > 2:
         raise config.error(
@@ -141,7 +159,7 @@ def labels_of(config: Config, table: pd.DataFrame) -> Labels:
             "model",
             "favorable_label",
         )
-    return Labels(positive, favorable, negative, np.asarray(values == positive, dtype=bool), said)
+    return Labels(positive, favorable, negative, _carries(values, positive), said)
 
 
 def scores_of(config: Config, table: pd.DataFrame) -> Floats | None:
@@ -173,17 +191,22 @@ def decisions_of(config: Config, table: pd.DataFrame, labels: Labels, scores: Fl
         return np.asarray(
             scores >= (THRESHOLD if config.document.model.threshold is None else config.document.model.threshold)
         )
-    values = texts(table[name])
+    values = coded(table[name])
     known = {labels.positive_label, labels.negative_label or labels.positive_label}
-    wrong = [i for i, v in enumerate(values) if v not in known]
-    if wrong:
+    strange = [-1] * bool((values.codes < 0).any()) + [i for i, v in enumerate(values.levels) if v not in known]
+    if strange:
+        shown = "missing" if strange[0] < 0 else values.levels[strange[0]][:40]
         raise config.error(
-            f"{len(wrong):,} predictions in `{name}` are neither of the labels "
-            f"{', '.join(sorted(known))}, the first ({values[wrong[0]]}) in data row {wrong[0] + 1:,}.",
+            f"{int(np.isin(values.codes, strange).sum()):,} predictions in `{name}` are neither of the labels "
+            f"{', '.join(sorted(known))}, the first ({shown}) in data row {values.row_of(strange[0]):,}.",
             "data",
             "prediction_column",
         )
-    return np.asarray(values == labels.positive_label, dtype=bool)
+    return _carries(values, labels.positive_label)
+
+
+def _carries(values: Coded, label: str) -> Flags:
+    return np.asarray(values.codes == (values.levels.index(label) if label in values.levels else -2))
 
 
 def attribute_of(config: Config, table: pd.DataFrame, name: str, how: ProtectedAttribute) -> Attribute:
@@ -193,10 +216,10 @@ def attribute_of(config: Config, table: pd.DataFrame, name: str, how: ProtectedA
     if how.bins:
         levels, codes = _cut(config, column, how, keys)
     else:
-        values = texts(column)
-        levels = tuple(sorted({v for v in values if v is not None and v != MISSING}))
-        index = {level: i for i, level in enumerate(levels)}
-        codes = np.array([index.get(v, len(levels)) for v in values], dtype=np.int32)
+        values = coded(column)
+        levels = tuple(level for level in values.levels if level != MISSING)
+        place = [levels.index(level) if level in levels else len(levels) for level in values.levels]
+        codes = np.array([*place, len(levels)], dtype=np.int32)[values.codes]
     if how.reference is not None and how.reference not in levels:
         raise config.error(f"the reference `{how.reference}` is no level of `{name}` ({', '.join(levels[:8])}).", *keys)
     if codes.size and codes.max() == len(levels):
@@ -221,7 +244,7 @@ def _cut(
             *keys,
         )
     codes = np.minimum(np.searchsorted(edges, np.where(absent, edges[0], values), side="right") - 1, len(edges) - 2)
-    levels = how.labels or tuple(f"{a:g} to {b:g}" for a, b in zip(edges[:-1], edges[1:], strict=True))
+    levels = how.labels or tuple(f"{a:g} to {b:g}" for a, b in itertools.pairwise(edges))
     return levels, np.where(absent, len(levels), codes).astype(np.int32)
 
 

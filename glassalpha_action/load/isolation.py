@@ -11,6 +11,7 @@ import site
 import struct
 import sys
 import sysconfig
+from pathlib import Path
 from typing import Any
 
 NOBODY = 65534
@@ -123,7 +124,7 @@ def _landlock(libc: Any) -> bool:
     for path in _readable_paths():
         with contextlib.suppress(OSError):
             fd = os.open(path, os.O_PATH | os.O_CLOEXEC)
-            libc.syscall(445, ruleset_fd, 1, struct.pack("<Qi", 12 if os.path.isdir(path) else 4, fd), 0)
+            libc.syscall(445, ruleset_fd, 1, struct.pack("<Qi", 12 if Path(path).is_dir() else 4, fd), 0)
             os.close(fd)
     shut = bool(libc.syscall(446, ruleset_fd, 0) == 0)
     os.close(ruleset_fd)
@@ -145,11 +146,9 @@ def _nobody_can_import() -> bool:
     os.setegid(NOBODY)
     os.seteuid(NOBODY)
     try:
-        found = [os.path.join(folder, "numpy", "__init__.py") for folder in sys.path]
-        with open(os.__file__, "rb"), open(next(path for path in found if os.path.exists(path)), "rb"):
-            return True
-    except (OSError, StopIteration):
-        return False
+        files = [f"{folder}/numpy/__init__.py" for folder in sys.path]
+        reached = [path for path in (os.__file__, *files) if os.access(path, os.R_OK, effective_ids=True)]
+        return os.__file__ in reached and len(reached) > 1
     finally:
         os.seteuid(0)
         os.setegid(0)
@@ -178,7 +177,8 @@ def _limit(memory: int, seconds: int, sandboxed: bool) -> bool:
     limits = {"RLIMIT_AS": memory, "RLIMIT_CORE": 0}
     if sandboxed:
         limits |= {"RLIMIT_CPU": seconds, "RLIMIT_FSIZE": 0, "RLIMIT_NOFILE": 256, "RLIMIT_NPROC": 512}
-    return all([_set_limit(getattr(resource, name), value) for name, value in limits.items()])
+    applied = [_set_limit(getattr(resource, name), value) for name, value in limits.items()]
+    return all(applied)
 
 
 def _set_limit(which: int, value: int) -> bool:

@@ -57,7 +57,7 @@ class Scores:
     warnings: tuple[str, ...] = ()
 
 
-# Failure kind -> what happened and what to do; {file} and {detail} are already made harmless.
+# SandboxError kind -> what happened and what to do; {file} and {detail} are already made harmless.
 SENTENCES = {
     "network": "{file} is a pickle, which can run any code, and this system can deny it no network (neither a network "
     "namespace nor seccomp): give a model in a safe format, {predictions}, or pass --model-trust trusted if you made "
@@ -93,7 +93,7 @@ def score(
     features: pd.DataFrame,
     *,
     positive_label: str,
-    format: str | None = None,
+    format: str | None = None,  # noqa: A002
     trust: Trust = Trust.sandbox,
     timeout: float = 120.0,
     memory: int = 4 << 30,
@@ -106,7 +106,7 @@ def score(
     kind = find_format(path, format)
     data = _read(path)
     if kind.runs_code and trust is Trust.safe:
-        raise _error(sandbox.Failure("safe"), path, kind, positive_label, timeout, memory)
+        raise _error(sandbox.SandboxError("safe"), path, kind, positive_label, timeout, memory)
     sandboxed = trust is not Trust.trusted
     job = sandbox.Job(
         model=data,
@@ -120,7 +120,7 @@ def score(
     )
     try:
         answer = sandbox.run(job)
-    except sandbox.Failure as failure:
+    except sandbox.SandboxError as failure:
         raise _error(failure, path, kind, positive_label, timeout, memory) from failure
     layers = answer.layers if sandboxed else ("none: trusted",)
     versions = {{"sklearn": "scikit-learn"}.get(name, name): version for name, version in answer.versions.items()}
@@ -161,7 +161,7 @@ def _read(path: Path) -> bytes:
 
 
 def _error(
-    failure: sandbox.Failure, path: Path, kind: Format, positive_label: str, timeout: float, memory: int
+    failure: sandbox.SandboxError, path: Path, kind: Format, positive_label: str, timeout: float, memory: int
 ) -> UserError:
     sentence = SENTENCES.get(failure.kind, SENTENCES["ended"])
     text = sentence.format(
@@ -181,7 +181,8 @@ def _warnings(path: Path, answer: sandbox.Answer, versions: Mapping[str, str]) -
         return ()
     here = versions.get("scikit-learn", "another version")
     saved = show(answer.saved_with)
-    return (
+    warning = (
         f"model file {show(str(path))} was saved with scikit-learn {saved} and read with {here}: its scores may "
-        f"differ; install scikit-learn {saved} or save the model again",
+        f"differ; install scikit-learn {saved} or save the model again"
     )
+    return (warning,)

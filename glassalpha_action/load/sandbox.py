@@ -17,6 +17,7 @@ import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import IO, cast
 
 import numpy as np
 
@@ -36,7 +37,7 @@ main()
 ONE_THREAD = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMEXPR_NUM_THREADS", "LOKY_MAX_CPU_COUNT")
 
 
-class Failure(Exception):
+class SandboxError(Exception):
     """There are no scores: `kind` says why (model.py has the sentences), `detail` is text that nobody vouches for."""
 
     def __init__(self, kind: str, detail: str = "") -> None:
@@ -69,22 +70,22 @@ class Job:
 
 
 def run(job: Job) -> Answer:
-    """The scores of `job`; raises Failure. The child and what it started are gone when this returns."""
+    """The scores of `job`; raises SandboxError. The child and what it started are gone when this returns."""
     deadline = time.monotonic() + job.timeout
     with tempfile.TemporaryDirectory(prefix="glassalpha-") as empty, _child(empty) as process:
         conversation = _Conversation(process, deadline, 8 * job.rows + TEXT_CAP)
         conversation.exchange(_parts("C", json.dumps(_settings(job)).encode()), first_frame_only=True)
         layers = _layers(conversation)
         if job.sandboxed and not {"network namespace", "seccomp filter"} & set(layers):
-            raise Failure("network")
+            raise SandboxError("network")
         conversation.exchange([*_parts("M", job.model), *_parts("X", job.features)])
         answer = bytes(conversation.answer)
     ended = "" if process.returncode in (0, -signal.SIGKILL) else f"exit status {process.returncode}"
     try:
         values, versions, saved_with = read_answer(answer, job.rows)
-    except Failure as failure:
+    except SandboxError as failure:
         if failure.kind == "ended":
-            raise Failure("ended", last_line(conversation.noise) or ended) from failure
+            raise SandboxError("ended", last_line(conversation.noise) or ended) from failure
         raise
     return Answer(values, versions, saved_with, ("cleared environment", *layers))
 
@@ -94,7 +95,7 @@ def _parts(kind: str, payload: bytes) -> list[bytes]:
 
 
 def read_answer(data: bytes, rows: int) -> tuple[np.ndarray, Mapping[str, str], str]:
-    """Scores, versions and saved-with version out of all the child sent after its layers; raises Failure.
+    """Scores, versions and saved-with version out of all the child sent after its layers; raises SandboxError.
 
     The versions were sent before the model was opened; everything after them is taken as written by an adversary.
     """
@@ -104,30 +105,30 @@ def read_answer(data: bytes, rows: int) -> tuple[np.ndarray, Mapping[str, str], 
     if kinds in ("E", "VE", "VWE"):
         raise _refusal(frames[-1][1].decode(errors="replace"), saved_with)
     if kinds in ("", "V", "VW"):
-        raise Failure("ended")
+        raise SandboxError("ended")
     if kinds not in ("VS", "VWS"):
-        raise Failure("answer", "frames out of order")
+        raise SandboxError("answer", "frames out of order")
     return check_scores(frames[-1][1], rows), json.loads(frames[0][1]), saved_with
 
 
-def _refusal(text: str, saved_with: str) -> Failure:
+def _refusal(text: str, saved_with: str) -> SandboxError:
     kind, _, detail = text.partition("\n")
     if kind not in CHILD_KINDS:
-        return Failure("answer", "an unknown refusal")
-    return Failure(kind, f"saved with scikit-learn {saved_with}; {detail}" if saved_with else detail)
+        return SandboxError("answer", "an unknown refusal")
+    return SandboxError(kind, f"saved with scikit-learn {saved_with}; {detail}" if saved_with else detail)
 
 
 def check_scores(payload: bytes, rows: int) -> np.ndarray:
-    """float64 (rows,), finite and within [0, 1]; raises Failure "answer"."""
+    """float64 (rows,), finite and within [0, 1]; raises SandboxError "answer"."""
     if len(payload) != 8 * rows:
-        raise Failure("answer", f"{len(payload)} bytes where {rows} scores take {8 * rows}")
+        raise SandboxError("answer", f"{len(payload)} bytes where {rows} scores take {8 * rows}")
     values = np.frombuffer(payload, dtype="<f8").astype(np.float64)
     if not np.isfinite(values).all():
-        raise Failure("answer", f"{int((~np.isfinite(values)).sum())} of {rows} scores are NaN or infinite")
+        raise SandboxError("answer", f"{int((~np.isfinite(values)).sum())} of {rows} scores are NaN or infinite")
     outside = (values < -ROUNDING) | (values > 1 + ROUNDING)
     if outside.any():
         first = f"{values[outside][0]:.6g}"
-        raise Failure("answer", f"{int(outside.sum())} of {rows} scores lie outside 0 to 1, such as {first}")
+        raise SandboxError("answer", f"{int(outside.sum())} of {rows} scores lie outside 0 to 1, such as {first}")
     return np.clip(values, 0.0, 1.0)
 
 
@@ -136,11 +137,11 @@ def _split(data: bytes) -> list[tuple[str, bytes]]:
     at = 0
     while at < len(data):
         if len(data) - at < FRAME.size:
-            raise Failure("answer", "a frame without its length")
+            raise SandboxError("answer", "a frame without its length")
         kind, length = FRAME.unpack_from(data, at)
         at += FRAME.size
         if length > len(data) - at:
-            raise Failure("answer", "a frame shorter than its length")
+            raise SandboxError("answer", "a frame shorter than its length")
         frames.append((kind.decode("latin-1"), data[at : at + length]))
         at += length
     return frames
@@ -154,7 +155,7 @@ def last_line(noise: bytes | bytearray) -> str:
 
 def _layers(conversation: _Conversation) -> tuple[str, ...]:
     if len(conversation.answer) < FRAME.size:
-        raise Failure("start", last_line(conversation.noise))
+        raise SandboxError("start", last_line(conversation.noise))
     (_, layers), *_ = _split(bytes(conversation.answer))
     conversation.answer.clear()
     return tuple(json.loads(layers))
@@ -198,7 +199,7 @@ def _child(empty: str) -> Iterator[subprocess.Popen[bytes]]:
             start_new_session=True,
         )
     except OSError as error:
-        raise Failure("start", str(error)) from error
+        raise SandboxError("start", str(error)) from error
     with process:
         try:
             yield process
@@ -212,8 +213,8 @@ class _Conversation:
     """Writes and reads at once, within a deadline and caps, so that a child that stalls or floods holds nobody up."""
 
     def __init__(self, process: subprocess.Popen[bytes], deadline: float, cap: int) -> None:
-        assert process.stdin and process.stdout and process.stderr
-        self.stdin, self.stdout, self.stderr = process.stdin, process.stdout, process.stderr
+        pipes = (process.stdin, process.stdout, process.stderr)
+        self.stdin, self.stdout, self.stderr = (cast("IO[bytes]", pipe) for pipe in pipes)
         self.deadline, self.cap = deadline, cap
         self.answer, self.noise = bytearray(), bytearray()
         for pipe in (self.stdin, self.stdout, self.stderr):
@@ -229,7 +230,7 @@ class _Conversation:
             while True:
                 ready = selector.select(max(0.0, self.deadline - time.monotonic()))
                 if time.monotonic() >= self.deadline:
-                    raise Failure("timeout")
+                    raise SandboxError("timeout")
                 for key, _ in ready:
                     if key.fileobj is self.stdin and not self._write(waiting):
                         selector.unregister(self.stdin)
@@ -256,7 +257,7 @@ class _Conversation:
         part = os.read(self.stdout.fileno(), 1 << 20)
         self.answer += part
         if len(self.answer) > self.cap:
-            raise Failure("answer", "more bytes than the scores take")
+            raise SandboxError("answer", "more bytes than the scores take")
         return bool(part)
 
     def _read_noise(self) -> bool:

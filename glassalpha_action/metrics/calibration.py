@@ -15,6 +15,8 @@ from glassalpha_action.records import Better, Unit
 BINS = 10
 DRAWS = 1_000
 SEED = 20_250_101
+# Scores are cut to 2⁻³², so two errors that tie may differ by as much.
+ROUNDING = 1e-9
 
 ADVICE_FIXES = [
     "Plot the reliability chart: a curve below the diagonal says the scores are too high, above it too low.",
@@ -33,14 +35,13 @@ def binned(whole: Slice) -> tuple[Floats, Floats, Floats]:
     label = whole.count.sum(axis=(0, 2))
     score = whole.score.sum(axis=(0, 1, 2)) / SCALE
     where = coarse(whole)
-    return (
-        np.bincount(where, label.sum(axis=0).astype(float), BINS),
-        np.bincount(where, label[1].astype(float), BINS),
-        np.bincount(where, score, BINS),
+    rows, positives, scores = (
+        np.asarray(np.bincount(where, one, BINS), dtype=np.float64) for one in (label.sum(axis=0), label[1], score)
     )
+    return rows, positives, scores
 
 
-def calibration_error(positives: Floats, score: Floats, n: float) -> Floats:
+def calibration_error(positives: Floats, score: Floats, n: float | Floats) -> Floats:
     """Σ |positives − Σ score| / n over the last axis of bins."""
     return np.asarray(np.abs(positives - score).sum(axis=-1) / n)
 
@@ -116,7 +117,7 @@ def _consistency(whole: Slice, mean: Floats, value: float) -> float:
     rows = whole.count.sum(axis=(0, 1, 2))
     drawn = np.random.default_rng(SEED).binomial(rows, np.clip(mean, 0, 1), (DRAWS, rows.size))
     errors = calibration_error(drawn @ _spread(whole), (rows * mean) @ _spread(whole), int(rows.sum()))
-    return float((1 + (errors >= value).sum()) / (1 + DRAWS))
+    return float((1 + (errors >= value - ROUNDING).sum()) / (1 + DRAWS))
 
 
 @metric(

@@ -170,7 +170,18 @@ def equalized_odds_difference(group: Slice, confidence: float) -> Estimate:
     larger = max(both, key=lambda one: one.value or 0)
     low = max(one.low or 0.0 for one in both)
     high = max(one.high or 0.0 for one in both)
+    smaller = both[0] if larger is both[1] else both[1]
+    groups = tuple(
+        _in_both(one, other, str(smaller.of)) for one, other in zip(larger.groups, smaller.groups, strict=True)
+    )
     detail = " ".join(one.detail for one in both if one.detail) or None
     return Estimate(
-        larger.value, larger.n, low, high, between=larger.between, groups=larger.groups, of=larger.of, detail=detail
+        larger.value, larger.n, low, high, between=larger.between, groups=groups, of=larger.of, detail=detail
     )
+
+
+def _in_both(shown: Group, other: Group, of: str) -> Group:
+    """The group as shown; without a value where it lacks the other rate, so that no gate passes over it."""
+    if shown.value is None or other.value is not None:
+        return shown
+    return Group(level=shown.level, n=shown.n, reason=f"{other.reason}, so no {of}")

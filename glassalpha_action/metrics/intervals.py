@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from itertools import combinations
 from statistics import NormalDist
 
 import numpy as np
@@ -46,11 +45,15 @@ def gap(rates: Sequence[tuple[float, float]], confidence: float, families: int =
 
     `families` > 1 corrects further, for a gap that is the larger of several.
     """
-    pairs = list(combinations(rates, 2))
-    corrected = 1 - (1 - confidence) / (len(pairs) * families)
-    bounds = [newcombe(a, b, corrected) for a, b in pairs]
-    bounds += [(-high, -low) for low, high in bounds]
-    return max(0.0, *(low for low, _ in bounds)), max(high for _, high in bounds)
+    pairs = len(rates) * (len(rates) - 1) / 2
+    corrected = 1 - (1 - confidence) / (pairs * families)
+    p = np.array([k / n for k, n in rates])
+    below, above = np.abs(np.array([wilson(k, n, corrected) for k, n in rates]).T - p)
+    apart = p[:, None] - p
+    others = ~np.eye(len(rates), dtype=bool)
+    low = (apart - np.hypot(below[:, None], above))[others].max()
+    high = (apart + np.hypot(above[:, None], below))[others].max()
+    return max(0.0, float(low)), min(1.0, float(high))
 
 
 def delong(auc: float, positive: Floats, negative: Floats, confidence: float) -> Interval | None:

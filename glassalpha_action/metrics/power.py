@@ -69,8 +69,12 @@ def statistical_power(group: Slice, *, effect: float = 0.05) -> Estimate:
     n = int(group.n.sum())
     if len(group.compared) < 2:
         return undefined("only one group has rows", n)
+    if not 0 < effect < 1:
+        return undefined(f"the effect {effect:g} is not a difference between 0 and 1", n)
     reference = group.reference
     selected, size = rates[reference]
+    if size == 0:
+        return undefined(f"the reference {group.axis.levels[reference]} has no rows", n)
     rate = selected / size
     groups = []
     for i in group.compared:

@@ -2,45 +2,42 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+from fractions import Fraction
 
 import numpy as np
 
 from glassalpha_action.cube import SCALE, Cube, Slice
-from glassalpha_action.evidence import MISSING, Attribute, Evidence, Floats
+from glassalpha_action.evidence import MISSING, Attribute, Evidence, Floats, Ints
 from glassalpha_action.metrics.calibration import BINS, calibration_error, coarse
 from glassalpha_action.metrics.catalogue import Estimate, metric, undefined
 from glassalpha_action.records import Better, Group, Unit
 
-FEASIBLE = (0.01, 0.99)
+FEASIBLE = (Fraction(1, 100), Fraction(99, 100))
 
 
-@dataclass(frozen=True, slots=True)
-class Scenario:
-    """A population in which `level` has the share `share`: `weights` (levels,) re-weight the rows we have."""
+def scenarios(group: Slice, shift: float) -> tuple[list[str], Floats, list[str]]:
+    """Each level's share moved by ±shift, the others' in proportion.
 
-    level: str
-    share: float
-    weights: Floats
-
-
-def scenarios(group: Slice, shift: float) -> Iterator[Scenario | str]:
-    """Each level's share moved by ±shift, the others' in proportion; a share outside 0.01–0.99 is named instead."""
+    The names of the scenarios, their weights (scenarios, levels), and the names of those that are not feasible: the
+    share would leave 0.01 to 0.99.
+    """
     n = group.n
-    total = int(n.sum())
+    names, weights, infeasible = [], [], []
     for i, level in enumerate(group.axis.levels):
         if level == MISSING or n[i] == 0:
             continue
-        share = n[i] / total
-        for change in (-shift, shift):
+        share = Fraction(int(n[i]), int(n.sum()))
+        for change in (-Fraction(str(shift)), Fraction(str(shift))):
+            name = f"{group.axis.name}: {level} {float(change) * 100:+.0f} points"
             moved = share + change
             if not FEASIBLE[0] <= moved <= FEASIBLE[1] or share == 1:
-                yield f"{group.axis.name}: {level} {change * 100:+.0f} points"
+                infeasible.append(name)
                 continue
-            weights = np.full(n.size, (1 - moved) / (1 - share))
-            weights[i] = moved / share
-            yield Scenario(f"{group.axis.name}: {level} {change * 100:+.0f} points", moved, weights)
+            row = np.full(n.size, float((1 - moved) / (1 - share)))
+            row[i] = float(moved / share)
+            names.append(name)
+            weights.append(row)
+    return names, np.array(weights).reshape(-1, n.size), infeasible
 
 
 def outranked(attribute: Attribute, rows: Evidence) -> Floats | None:
@@ -48,64 +45,64 @@ def outranked(attribute: Attribute, rows: Evidence) -> Floats | None:
     if rows.score is None:
         return None
     levels = len(attribute.levels)
-    positives = [np.sort(rows.score[rows.label & (attribute.codes == g)]) for g in range(levels)]
-    negatives = [np.sort(rows.score[~rows.label & (attribute.codes == g)]) for g in range(levels)]
-    return np.array(
-        [
-            [(np.searchsorted(h, g, "left").sum() + np.searchsorted(h, g, "right").sum()) / 2 for h in negatives]
-            for g in positives
-        ]
-    )
+    order = np.argsort(rows.score, kind="stable")
+    score, label, code = rows.score[order], rows.label[order], attribute.codes[order]
+    columns = []
+    for g in range(levels):
+        negatives = score[~label & (code == g)]
+        below = np.searchsorted(negatives, score[label], "left") + np.searchsorted(negatives, score[label], "right")
+        columns.append(np.bincount(code[label], below / 2, levels))
+    return np.column_stack(columns)
 
 
-def _auc(weights: Floats, wins: Floats | None, group: Slice) -> float | None:
-    by_label = group.confusion.sum(axis=2)
-    pairs = float((weights * by_label[:, 1]).sum() * (weights * by_label[:, 0]).sum())
-    return float(weights @ wins @ weights) / pairs if wins is not None and pairs else None
+def _auc(weights: Floats, wins: Floats | None, confusion: Ints) -> Floats | None:
+    by_label = weights @ confusion.sum(axis=2)
+    if wins is None or not by_label[0].all():
+        return None
+    return np.asarray(((weights @ wins) * weights).sum(axis=1) / by_label.prod(axis=1))
 
 
-def _accuracy(weights: Floats, group: Slice) -> float:
-    confusion = group.confusion
-    return float(weights @ (confusion[:, 0, 0] + confusion[:, 1, 1]) / (weights @ group.n))
-
-
-def _ece(weights: Floats, group: Slice) -> float | None:
+def _ece(weights: Floats, group: Slice) -> Floats | None:
     if not group.scored:
         return None
     spread = np.eye(BINS)[coarse(group)]
     positives = weights @ group.count[:, 1].sum(axis=1) @ spread
     score = weights @ group.score.sum(axis=(1, 2)) / SCALE @ spread
-    return float(calibration_error(positives, score, float(weights @ group.n)))
+    return calibration_error(positives, score, weights @ group.n)
 
 
-def _gaps(weights: Floats, joint: Slice, other: Slice) -> dict[str, float]:
-    """Gaps in selection rate and in both error rates of `other`'s levels, the rows of `joint` weighted by its first axis."""
-    confusion = np.tensordot(weights, joint.confusion.reshape(len(weights), -1, 2, 2), axes=1)[other.compared]
+def _gaps(weights: Floats, joint: Ints, other: str) -> dict[str, Floats]:
+    """Gaps in selection rate and in both error rates over the second axis of `joint`, its first axis weighted."""
+    confusion = np.tensordot(weights, joint, axes=1)
     tables = {
-        "selection rate gap": (confusion[:, :, 1].sum(axis=1), confusion.sum(axis=(1, 2))),
-        "true positive rate gap": (confusion[:, 1, 1], confusion[:, 1].sum(axis=1)),
-        "false positive rate gap": (confusion[:, 0, 1], confusion[:, 0].sum(axis=1)),
+        "selection rate gap": (confusion[..., 1].sum(axis=2), confusion.sum(axis=(2, 3))),
+        "true positive rate gap": (confusion[..., 1, 1], confusion[..., 1, :].sum(axis=2)),
+        "false positive rate gap": (confusion[..., 0, 1], confusion[..., 0, :].sum(axis=2)),
     }
     gaps = {}
     for name, (k, n) in tables.items():
-        rates = k[n > 0] / n[n > 0]
-        if rates.size > 1:
-            gaps[f"{other.axis.name} {name}"] = float(rates.max() - rates.min())
+        known = n[0] > 0
+        if known.sum() > 1:
+            rates = k[:, known] / n[:, known]
+            gaps[f"{other} {name}"] = rates.max(axis=1) - rates.min(axis=1)
     return gaps
 
 
-def qualities(
-    weights: Floats, group: Slice, wins: Floats | None, others: list[tuple[Slice, Slice]]
-) -> dict[str, float]:
-    """Everything the shift may worsen, written so that more is worse."""
-    auc, ece = _auc(weights, wins, group), _ece(weights, group)
-    found = {"accuracy": -_accuracy(weights, group)}
+def qualities(weights: Floats, axis: str, rows: Evidence, cube: Cube) -> dict[str, Floats]:
+    """Everything a shift along `axis` may worsen, under each row of `weights`, written so that more is worse."""
+    group = cube.by(axis)
+    confusion = group.confusion
+    right = confusion[:, 0, 0] + confusion[:, 1, 1]
+    found = {"accuracy": -(weights @ right) / (weights @ group.n)}
+    auc = _auc(weights, outranked(next(a for a in rows.attributes if a.name == axis), rows), confusion)
     if auc is not None:
         found["AUC"] = -auc
+    ece = _ece(weights, group)
     if ece is not None:
         found["calibration error"] = ece
-    for joint, other in others:
-        found |= _gaps(weights, joint, other)
+    for other in cube.axes:
+        if other.name != axis:
+            found |= _gaps(weights, cube.confusion(axis, other.name)[:, cube.by(other.name).compared], other.name)
     return found
 
 
@@ -131,34 +128,25 @@ def max_shift_degradation(rows: Evidence, cube: Cube, *, shift: float = 0.10) ->
     worst of all is the value. A share that would leave 0.01–0.99 is infeasible and listed; if all are, the metric is
     not estimable. Re-weighting cannot move an attribute's own gap: the model must also be judged by that gap itself.
     """
-    worst: tuple[float, str, str] | None = None
+    if not 0 < shift < 1:
+        return undefined(f"the shift {shift:g} is not a share between 0 and 1", rows.rows)
     infeasible: list[str] = []
-    groups: list[Group] = []
-    for attribute, axis in zip(rows.attributes, cube.axes, strict=True):
-        group = cube.by(axis.name)
-        others = [(cube.by(axis.name, o.name), cube.by(o.name)) for o in cube.axes if o.name != axis.name]
-        wins = outranked(attribute, rows)
-        before = qualities(np.ones(len(axis.levels)), group, wins, others)
-        for scenario in scenarios(group, shift):
-            if isinstance(scenario, str):
-                infeasible.append(scenario)
-                continue
-            after = qualities(scenario.weights, group, wins, others)
-            loss, what = max((max(0.0, after[q] - before[q]), q) for q in before if q in after)
-            groups.append(Group(level=f"{scenario.level} ({what})", n=rows.rows, value=loss))
-            if worst is None or loss > worst[0]:
-                worst = (loss, scenario.level, what)
+    found: list[tuple[float, str, str]] = []
+    for axis in cube.axes:
+        names, weights, impossible = scenarios(cube.by(axis.name), shift)
+        infeasible += impossible
+        if names:
+            quality = qualities(np.vstack([np.ones(len(axis.levels)), weights]), axis.name, rows, cube)
+            losses = np.array([np.maximum(0.0, after[1:] - after[0]) for after in quality.values()])
+            found += [(float(losses[what, k]), name, list(quality)[what])
+                      for k, (name, what) in enumerate(zip(names, losses.argmax(axis=0), strict=True))]
     missed = f" Not feasible: {', '.join(infeasible)}." if infeasible else ""
-    if worst is None:
-        reason = "no group's share can be moved that far" if infeasible else "no protected attribute is declared"
+    if not found:
+        reason = "no group's share can be moved that far" if infeasible else (
+            "no row has a value of a protected attribute" if cube.axes else "no protected attribute is declared")
         return undefined(f"{reason}.{missed}".strip("."), rows.rows)
-    loss, level, what = worst
-    return Estimate(
-        loss,
-        rows.rows,
-        groups=tuple(groups),
-        between=(level,),
-        of="worsening in each scenario",
-        detail=f"Worst scenario: {level}; what worsens most is {what}. "
-        f"Re-weighting cannot move an attribute's own gap.{missed}",
-    )
+    loss, level, what = max(found, key=lambda one: one[0])
+    groups = tuple(Group(level=f"{name} ({of})", n=rows.rows, value=value) for value, name, of in found)
+    return Estimate(loss, rows.rows, groups=groups, between=(level,), of="worsening in each scenario",
+                    detail=f"Worst scenario: {level}; what worsens most is {what}. "
+                           f"Re-weighting cannot move an attribute's own gap.{missed}")

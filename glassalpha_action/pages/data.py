@@ -38,6 +38,11 @@ class Model:
         return self.audit.model.id
 
     @property
+    def team_key(self) -> str:
+        """The team's name as it stands in links."""
+        return slug(self.team)
+
+    @property
     def folder(self) -> str:
         """Where the model's pages lie, from the top of the site."""
         return f"models/{slug(self.id)}"

@@ -51,8 +51,9 @@ def policy_page(policy: Policy, portfolio: Portfolio) -> Page:
     review_due = bool(policy.text.next_review and policy.text.next_review < portfolio.as_of)
     body = render("policy.html", policy=policy, text=policy.text, gates=gates, models=models, root="../../../",
                   portfolio=portfolio, review_due=review_due)
+    held = f"{words.count(len(gates), 'gate')}, {words.count(len(models), 'model')}"
     title = words.short(f"{policy.text.name} {policy.text.version}", 60)
-    return Page(title, body, search=f"Policy {title}: {len(gates)} gates, {len(models)} models.")
+    return Page(title, body, search=f"Policy {title}: {held}.")
 
 
 def policies_page(portfolio: Portfolio) -> Page:

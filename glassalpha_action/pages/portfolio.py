@@ -7,19 +7,22 @@ from dataclasses import dataclass
 
 from glassalpha_action.pages.data import Model, Page, Portfolio
 from glassalpha_action.pages.render import render
+from glassalpha_action.pages.slugs import slug
 from glassalpha_action.records import Outcome, Status
 from glassalpha_action.report import words
 
 ORDER = (Status.BLOCKED, Status.REVIEW, Status.NO_POLICY, Status.PASSED)
 CARDS = (Status.PASSED, Status.REVIEW, Status.BLOCKED, Status.NO_POLICY)
 MONTHS = 12
+FOUND_BY = 40
 
 
 @dataclass(frozen=True)
 class Bar:
-    """One line of a bar chart: a label, its total, and its parts as (status or None, count)."""
+    """One line of a bar chart: a label, what finds its models in the table, its total, its parts as (status or None, count)."""
 
     label: str
+    find: str
     total: int
     parts: tuple[tuple[str | None, int], ...]
 
@@ -55,7 +58,7 @@ def table(portfolio: Portfolio, root: str) -> dict[str, object]:
         "root": root,
         "lines": [(model, portfolio.age(model), _waived(model)) for model in portfolio.models],
         "statuses": [status for status in ORDER if any(m.audit.status is status for m in portfolio.models)],
-        "team_names": sorted({model.team for model in portfolio.models}),
+        "team_names": sorted({(model.team_key, model.team) for model in portfolio.models}, key=lambda pair: pair[1]),
     }
 
 
@@ -89,7 +92,7 @@ def _by_team(portfolio: Portfolio) -> list[Bar]:
     teams: dict[str, Counter[Status]] = {}
     for model in portfolio.models:
         teams.setdefault(model.team, Counter())[model.audit.status] += 1
-    bars = [Bar(team, counts.total(), tuple((status.value, counts[status]) for status in ORDER if counts[status]))
+    bars = [Bar(team, slug(team), counts.total(), tuple((status.value, counts[status]) for status in ORDER if counts[status]))
             for team, counts in teams.items()]
     return sorted(bars, key=lambda bar: (-sum(n for s, n in bar.parts if s == "BLOCKED") / bar.total, -bar.total, bar.label))
 
@@ -97,7 +100,7 @@ def _by_team(portfolio: Portfolio) -> list[Bar]:
 def _failed_gates(portfolio: Portfolio) -> list[Bar]:
     """How many models fail each gate, the most failed first."""
     counts = Counter(gate for model in portfolio.models for gate in {v.gate for v in model.audit.verdicts if v.failed})
-    return [Bar(gate, n, ((None, n),)) for gate, n in sorted(counts.items(), key=lambda item: (-item[1], item[0]))]
+    return [Bar(gate, gate[:FOUND_BY], n, ((None, n),)) for gate, n in sorted(counts.items(), key=lambda item: (-item[1], item[0]))]
 
 
 def _trend(portfolio: Portfolio) -> list[tuple[str, dict[str, int]]]:

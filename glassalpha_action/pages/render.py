@@ -24,6 +24,11 @@ def visible(text: str) -> str:
     return text if text.isprintable() else words.clean(text)
 
 
+def label(text: str, limit: int) -> str:
+    """`text` on one short line; a link needs words, so a blank name gets some."""
+    return words.short(text, limit).strip() or "(blank)"
+
+
 def script_json(value: Any) -> str:
     """JSON that is inert inside a script element: no `<`, `>` or `&` is left in it."""
     text = json.dumps(value, separators=(",", ":"), ensure_ascii=True)
@@ -39,7 +44,7 @@ def compact(page: str) -> str:
 
 def render(template: str, **values: Any) -> str:
     """The named template with `values`; an unknown name in a template is an error, not an empty string."""
-    return _environment().get_template(template).render(values)
+    return compact(_environment().get_template(template).render(values))
 
 
 @cache
@@ -56,6 +61,6 @@ def _environment() -> Environment:
         loader=FileSystemLoader(Path(__file__).parent / "templates"), autoescape=True, undefined=StrictUndefined,
         trim_blocks=True, lstrip_blocks=True, finalize=shown, auto_reload=False,
     )
-    environment.filters |= {"name": words.name, "short": words.short, "sentence": words.sentence, "script_json": lambda value: Markup(script_json(value))}
+    environment.filters |= {"name": words.name, "short": label, "sentence": words.sentence, "script_json": lambda value: Markup(script_json(value))}
     environment.globals |= {"STATUSES": words.STATUSES, "OUTCOMES": words.OUTCOMES, "count": words.count}
     return environment

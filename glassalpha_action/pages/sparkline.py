@@ -26,10 +26,11 @@ def sparkline(values: list[float | None], limit: float | None) -> Sparkline | No
     low, high = min(known), max(known)
     if limit is not None and abs(limit - (low + high) / 2) <= 4 * max(high - low, 1e-9):
         low, high = min(low, limit), max(high, limit)
-    spread = high - low or 1.0
+    if low == high:
+        low, high = low - 1, high + 1
 
     def height(value: float) -> int:
-        return round(HEIGHT - EDGE - (HEIGHT - 2 * EDGE) * (value - low) / spread)
+        return round(HEIGHT - EDGE - (HEIGHT - 2 * EDGE) * (value - low) / (high - low))
 
     step = (WIDTH - 2 * EDGE) / (len(recent) - 1)
     points = [None if value is None else (round(EDGE + k * step), height(value)) for k, value in enumerate(recent)]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from datetime import date
+from pathlib import Path
 
 from glassalpha_action.documents import UserError
 from glassalpha_action.registry.contract import Registry
@@ -15,13 +16,14 @@ __all__ = ["Event", "Head", "Receipt", "Registry", "Row", "connect"]
 SQLITE_URL = "sqlite:///"
 
 
-def connect(url: str, *, create: bool = False, clock: Callable[[], date] | None = None) -> Registry:
+def connect(url: str | Path, *, create: bool = False, clock: Callable[[], date] | None = None) -> Registry:
     """Open the registry at `url`: a file name, `sqlite:///file` (`sqlite:////` for an absolute path).
 
     `create` makes a new one where there is no file; a file that is there is never replaced. `clock` tells today's UTC
     date to `query_all(last_n_days=…)`. Raises UserError: 2 nothing there, or not a registry; 4 cannot be written;
     5 cannot be read. No error shows the URL, which may hold a password.
     """
+    url = str(url)
     scheme = re.match(r"([a-z][a-z0-9+.-]*)://", url, re.IGNORECASE)
     if scheme and scheme[1].lower().partition("+")[0] in {"postgres", "postgresql"}:
         raise UserError(

@@ -1,17 +1,7 @@
-"""The tables of an SQLite registry and their meaning, as migrations; `sqlite3 FILE .schema` prints the same lines."""
-
-from __future__ import annotations
-
-from typing import TYPE_CHECKING
-
-from sqlite_utils import Migrations
-
-if TYPE_CHECKING:
-    from sqlite_utils import Database
+"""The tables of an SQLite registry and their meaning; `sqlite3 FILE .schema` prints the same lines."""
 
 APPLICATION_ID = 0x474C4152
 SCHEMA_VERSION = 1
-MIGRATIONS = Migrations("glassalpha-registry")
 
 RECORDS = """
 CREATE TABLE records ( -- the chain: one row per submitted audit or event; every other table is derived from it
@@ -157,27 +147,15 @@ WHEN NEW.seq IS NOT (SELECT coalesce(max(seq), 0) + 1 FROM records)
   OR EXISTS (SELECT 1 FROM records WHERE link = NEW.link OR (id = NEW.id AND stage = NEW.stage))
 BEGIN SELECT RAISE(ABORT, 'the registry is append-only'); END"""
 TABLES = ("records", "audits", "gates", "requirements", "measurements", "models", "policies", "events")
-
-
-@MIGRATIONS()
-def tables(db: Database) -> None:
-    """Schema 1: the tables, their indexes, and the triggers that refuse any change."""
-    for sql in (RECORDS, AUDITS, GATES, REQUIREMENTS, MEASUREMENTS, MODELS, POLICIES, EVENTS, *INDEXES, NEXT_ONLY):
-        db.execute(sql)
-    for table in TABLES:
-        for action in ("UPDATE", "DELETE"):
-            db.execute(
-                f"CREATE TRIGGER {table}_no_{action.lower()} BEFORE {action} ON {table} "
-                "BEGIN SELECT RAISE(ABORT, 'the registry is append-only'); END"
-            )
-
-
-def apply_migrations(db: Database) -> None:
-    """Bring an open transaction's file to this version's schema.
-
-    The moments at which migrations ran are left out: the same records make the same bytes.
-    """
-    MIGRATIONS.apply(db)
-    db.execute("UPDATE _sqlite_migrations SET applied_at = NULL")
-    db.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")
-    db.execute(f"PRAGMA application_id = {APPLICATION_ID}")
+UNCHANGED = tuple(
+    f"CREATE TRIGGER {table}_no_{action.lower()} BEFORE {action} ON {table} "
+    "BEGIN SELECT RAISE(ABORT, 'the registry is append-only'); END"
+    for table in TABLES
+    for action in ("UPDATE", "DELETE")
+)
+SCHEMA_1 = (
+    *(RECORDS, AUDITS, GATES, REQUIREMENTS, MEASUREMENTS, MODELS, POLICIES, EVENTS),
+    *INDEXES,
+    NEXT_ONLY,
+    *UNCHANGED,
+)

@@ -11,12 +11,13 @@ import os
 import secrets
 import sqlite3
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import closing, contextmanager, suppress
 from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from glassalpha_action.documents import UserError
+from glassalpha_action.registry import schema
 from glassalpha_action.registry.contract import Registry
 from glassalpha_action.registry.rows import Cells
 
@@ -41,11 +42,11 @@ class SQLiteRegistry(Registry):
         super().__init__(_printable(path), clock)
         self._path = Path(path)
         self._wait = wait_seconds
-        _require_place(self._path, self.name, create)
         with self._explained():
+            _require_place(self._path, self.name, create)
             if create and not self._path.exists():
                 self._create()
-            self._db = _open(self._path, "rw", wait_seconds)
+            self._connection = _open(self._path, "rw", wait_seconds)
         try:
             with self._explained():
                 self._check()
@@ -56,25 +57,28 @@ class SQLiteRegistry(Registry):
     def fetch(self, sql: str, parameters: Mapping[str, object] | None = None) -> list[Cells]:
         """The rows of a query."""
         with self._explained():
-            cursor = self._db.conn.execute(sql, parameters or {})
+            cursor = self._connection.execute(sql, parameters or {})
             names = [column[0] for column in cursor.description]
             return [dict(zip(names, cells, strict=True)) for cells in cursor.fetchall()]
 
     def insert(self, table: str, cells: Sequence[Cells]) -> None:
         """Add rows to a table."""
         with self._explained():
-            self._db.table(table).insert_all(cells)
+            _writer(self._connection).table(table).insert_all(cells)
 
     @contextmanager
     def appending(self) -> Iterator[None]:
         """BEGIN IMMEDIATE: the only writer from the first read on, so that no two records follow the same one."""
-        with self._explained(), _transaction(self._db.conn, "BEGIN IMMEDIATE"):
+        with self._transaction("BEGIN IMMEDIATE"):
             yield
 
     @contextmanager
     def reading(self) -> Iterator[None]:
-        """One snapshot."""
-        with self._explained(), _transaction(self._db.conn, "BEGIN"):
+        """One snapshot; within another it is that one."""
+        if self._connection.in_transaction:
+            yield
+            return
+        with self._transaction("BEGIN"):
             yield
 
     def damage(self) -> list[str]:
@@ -84,11 +88,9 @@ class SQLiteRegistry(Registry):
 
     def close(self) -> None:
         """Close the file."""
-        self._db.close()
+        self._connection.close()
 
     def _check(self) -> None:
-        from glassalpha_action.registry import schema
-
         if self._pragma("application_id") != schema.APPLICATION_ID:
             ours = self.fetch("SELECT 1 FROM sqlite_master WHERE name = 'records'")
             raise UserError(
@@ -109,26 +111,35 @@ class SQLiteRegistry(Registry):
             )
         if version < schema.SCHEMA_VERSION:
             with self.appending():
-                schema.apply_migrations(self._db)
+                _migrate(self._connection)
 
     def _pragma(self, name: str) -> int:
         return int(self.fetch(f"PRAGMA {name}")[0][name])
 
     def _create(self) -> None:
         """Make the registry under another name, then give it its own if that is still free: nobody sees half of one."""
-        from glassalpha_action.registry import schema
-
         draft = self._path.with_name(f".{secrets.token_hex(8)}.new")
         try:
-            db = _open(draft, "rwc", self._wait)
-            try:
-                with _transaction(db.conn, "BEGIN IMMEDIATE"):
-                    schema.apply_migrations(db)
-            finally:
-                db.close()
+            with closing(_open(draft, "rwc", self._wait)) as connection:
+                connection.execute("BEGIN IMMEDIATE")
+                _migrate(connection)
+                connection.execute("COMMIT")
             _give_name(draft, self._path)
         finally:
             draft.unlink(missing_ok=True)
+
+    @contextmanager
+    def _transaction(self, begin: str) -> Iterator[None]:
+        """What fails between is the caller's own; only SQLite's words at both ends are explained."""
+        with self._explained():
+            self._connection.execute(begin)
+        try:
+            yield
+            with self._explained():
+                self._connection.execute("COMMIT")
+        except BaseException:
+            _roll_back(self._connection)
+            raise
 
     @contextmanager
     def _explained(self) -> Iterator[None]:
@@ -140,34 +151,40 @@ class SQLiteRegistry(Registry):
         except (sqlite3.Error, UnicodeDecodeError) as error:
             raise _explain(error, self.name, self._wait) from error
         except OSError as error:
-            raise UserError(f"{self.name} cannot be written: {error.strerror}", exit_code=4) from error
+            raise UserError(f"{self.name[:200]} cannot be used: {error.strerror}", exit_code=4) from error
 
 
-def _open(path: Path, mode: str, wait_seconds: float) -> Database:
-    from sqlite_utils import Database
-
+def _open(path: Path, mode: str, wait_seconds: float) -> sqlite3.Connection:
     connection = sqlite3.connect(
         f"{path.absolute().as_uri()}?mode={mode}", uri=True, timeout=wait_seconds, isolation_level=None
     )
     try:
         for pragma in ("synchronous = EXTRA", "foreign_keys = ON", "trusted_schema = OFF", "cell_size_check = ON"):
             connection.execute(f"PRAGMA {pragma}")
-        return Database(connection, execute_plugins=False)
     except BaseException:
         connection.close()
         raise
+    return connection
 
 
-@contextmanager
-def _transaction(connection: sqlite3.Connection, begin: str) -> Iterator[None]:
-    connection.execute(begin)
-    try:
-        yield
-        connection.execute("COMMIT")
-    except BaseException:
+def _writer(connection: sqlite3.Connection) -> Database:
+    """What writes through the connection. sqlite-utils loads pandas where it can, which reading must not pay for."""
+    from sqlite_utils import Database
+
+    return Database(connection, execute_plugins=False)
+
+
+def _migrate(connection: sqlite3.Connection) -> None:
+    from glassalpha_action.registry.migrations import apply_migrations
+
+    apply_migrations(_writer(connection))
+
+
+def _roll_back(connection: sqlite3.Connection) -> None:
+    # A disk that fails here too must not hide the first error; the journal rolls back for the next who opens the file.
+    with suppress(sqlite3.Error):
         if connection.in_transaction:
             connection.execute("ROLLBACK")
-        raise
 
 
 def _give_name(draft: Path, path: Path) -> None:

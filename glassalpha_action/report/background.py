@@ -11,6 +11,9 @@ from glassalpha_action.report import words
 SMALL_GROUP = 30
 WIDE_INTERVAL = 0.2
 MOST_FEATURES = 60
+DEV_PROFILE = (
+    "This audit ran in the dev profile: rows may be a sample and slow sections may be left out. No approval accepts it."
+)
 
 
 @dataclass(frozen=True)
@@ -44,11 +47,27 @@ class Limit:
 def card(audit: Audit) -> tuple[Fact, ...]:
     """Who and what the model is, as declared; only what was declared."""
     model = audit.model
-    policy = f"{words.name(audit.policy.name)}, version {words.name(audit.policy.version, 30)}" if audit.policy else "none applies"
-    facts = (("Model", model.id), ("Version", model.version), ("Use case", model.use_case), ("Owner", model.owner),
-             ("Team", model.team), ("Developer", model.developer), ("Validator", model.validator), ("Tier", model.tier),
-             ("Lifecycle", model.lifecycle), ("Policy", policy), ("Audited on", audit.provenance.as_of))
-    return tuple(Fact(label, words.name(text, 120), label == "Model") for label, text in facts if text)
+    policy = (
+        f"{words.name(audit.policy.name)}, version {words.name(audit.policy.version, 30)}"
+        if audit.policy
+        else "none applies"
+    )
+    declared = (
+        ("Version", model.version),
+        ("Use case", model.use_case),
+        ("Owner", model.owner),
+        ("Team", model.team),
+        ("Developer", model.developer),
+        ("Validator", model.validator),
+        ("Tier", model.tier),
+        ("Lifecycle", model.lifecycle),
+    )
+    return (
+        Fact("Model", words.name(model.id, 120), True),
+        *(Fact(label, words.name(text, 120)) for label, text in declared if text),
+        Fact("Policy", policy),
+        Fact("Audited on", audit.provenance.as_of),
+    )
 
 
 def data(audit: Audit) -> tuple[Fact, ...]:
@@ -57,11 +76,16 @@ def data(audit: Audit) -> tuple[Fact, ...]:
     positives = f"{found.positives:,} of {words.count(found.rows, 'row')} ({_share(found.positives, found.rows)})"
     features = [words.name(feature, 40) for feature in found.features]
     facts = [
-        Fact("Intended use", model.intended_use or ""), Fact("Declared limitations", model.limitations or ""),
-        Fact("Rows", f"{found.rows:,}"), Fact("Outcome column", words.name(found.target)),
+        Fact("Intended use", model.intended_use or ""),
+        Fact("Declared limitations", model.limitations or ""),
+        Fact("Rows", f"{found.rows:,}"),
+        Fact("Outcome column", words.name(found.target)),
         Fact("Positive label", f"{words.name(found.positive_label)}, the outcome the score predicts: {positives}"),
         Fact("Favourable label", f"{words.name(found.favorable_label)}, the outcome a person would wish for"),
-        Fact("Decision threshold", f"a score of {found.threshold:g} or more counts as positive" if found.threshold is not None else ""),
+        Fact(
+            "Decision threshold",
+            f"a score of {found.threshold:g} or more counts as positive" if found.threshold is not None else "",
+        ),
         Fact("Weights", "Rows carry weights: rates are weighted, n counts rows." if found.weighted else ""),
         Fact("Features", f"{len(features):,}: {words.listed(features, MOST_FEATURES)}" if features else ""),
     ]
@@ -70,10 +94,18 @@ def data(audit: Audit) -> tuple[Fact, ...]:
 
 def attributes(found: DataSummary) -> tuple[Attribute, ...]:
     """The protected attributes with their levels."""
-    return tuple(Attribute(
-        words.name(a.name), words.name(a.reference), a.missing,
-        tuple((words.name(level.level), f"{level.n:,}", _share(level.n, found.rows), _share(level.positives, level.n))
-              for level in a.levels)) for a in found.attributes)
+    return tuple(
+        Attribute(
+            words.name(a.name),
+            words.name(a.reference),
+            a.missing,
+            tuple(
+                (words.name(level.level), f"{level.n:,}", _share(level.n, found.rows), _share(level.positives, level.n))
+                for level in a.levels
+            ),
+        )
+        for a in found.attributes
+    )
 
 
 def _share(part: int, whole: int) -> str:
@@ -82,14 +114,18 @@ def _share(part: int, whole: int) -> str:
 
 def limits(audit: Audit) -> tuple[Limit, ...]:
     """What this evidence cannot show; only limits that apply."""
-    dev = ("This audit ran in the dev profile: rows may be a sample and slow sections may be left out. No approval accepts it.",
-           ) if audit.profile == "dev" else ()
-    found = (("Not for approval", dev), ("Not enforced", tuple(_not_enforced(audit))),
-             ("Not measured", tuple(_unmeasured(audit))), ("Small groups", tuple(_small_groups(audit))),
-             ("Too few rows to be sure", tuple(_undecided(audit))), ("Wide intervals", tuple(_wide(audit))),
-             ("Notes on the data", tuple(words.sentence(note) for note in audit.data.notes)),
-             ("Warnings about the data", tuple(words.sentence(warning) for warning in audit.data.warnings)))
-    return tuple(Limit(title, sentences) for title, sentences in found if sentences)
+    dev = (DEV_PROFILE,) if audit.profile == "dev" else ()
+    found = (
+        ("Not for approval", dev),
+        ("Not enforced", tuple(_not_enforced(audit))),
+        ("Not measured", tuple(_unmeasured(audit))),
+        ("Small groups", tuple(_small_groups(audit))),
+        ("Too few rows to be sure", tuple(_undecided(audit))),
+        ("Wide intervals", tuple(_wide(audit))),
+        ("Notes on the data", tuple(words.sentence(note) for note in audit.data.notes)),
+        ("Warnings about the data", tuple(words.sentence(warning) for warning in audit.data.warnings)),
+    )
+    return tuple(Limit(title, tuple(dict.fromkeys(sentences))) for title, sentences in found if sentences)
 
 
 def _not_enforced(audit: Audit) -> Iterator[str]:
@@ -113,17 +149,22 @@ def _small_groups(audit: Audit) -> Iterator[str]:
     for a in audit.data.attributes:
         small = [f"{words.name(level.level)} (n {level.n:,})" for level in a.levels if level.n < SMALL_GROUP]
         if small:
-            yield (f"{words.name(a.name)} has {words.count(len(small), 'group')} of fewer than {SMALL_GROUP} rows, whose rates "
-                   f"say little: {words.listed(small)}.")
+            yield (
+                f"{words.name(a.name)} has {words.count(len(small), 'group')} of fewer than {SMALL_GROUP} rows, "
+                f"whose rates say little: {words.listed(small)}."
+            )
 
 
 def _undecided(audit: Audit) -> Iterator[str]:
     for verdict in audit.verdicts:
         if verdict.outcome in {Outcome.PASS, Outcome.FAIL} and _straddles(verdict):
             about = f" for {words.name(verdict.attribute)}" if verdict.attribute else ""
-            yield (f"{words.name(verdict.gate)}{about}: the {words.interval(verdict.unit, verdict.low, verdict.high)} reaches "
-                   f"across the threshold ({words.required(verdict.unit, verdict.comparison, verdict.threshold)}), so chance "
-                   "alone could turn this outcome round.")
+            interval = words.interval(verdict.unit, verdict.low, verdict.high)
+            required = words.required(verdict.unit, verdict.comparison, verdict.threshold)
+            yield (
+                f"{words.name(verdict.gate)}{about}: the {interval} reaches across the threshold ({required}), "
+                "so chance alone could turn this outcome round."
+            )
 
 
 def _straddles(verdict: Verdict) -> bool:
@@ -137,37 +178,56 @@ def _wide(audit: Audit) -> Iterator[str]:
     for m in audit.measurements:
         if m.unit is not Unit.rows and m.low is not None and m.high is not None and m.high - m.low > WIDE_INTERVAL:
             about = f" for {words.name(m.attribute)}" if m.attribute else ""
-            yield (f"{words.name(m.title)}{about}: the {words.interval(m.unit, m.low, m.high, m.confidence)} spans more than "
-                   f"{WIDE_INTERVAL:g}.")
+            yield (
+                f"{words.name(m.title)}{about}: the {words.interval(m.unit, m.low, m.high, m.confidence)} "
+                f"spans more than {WIDE_INTERVAL:g}."
+            )
 
 
 def definitions(audit: Audit) -> tuple[tuple[str, str], ...]:
     """The whole definition of each metric of which the report shows only the first sentence."""
     used = dict.fromkeys([*(m.metric for m in audit.measurements), *(v.metric for v in audit.verdicts)])
     known = [audit.glossary[metric] for metric in used if metric in audit.glossary]
-    return tuple((words.name(d.title), d.definition) for d in known if words.first_sentence(d.definition) != d.definition)
+    return tuple(
+        (words.name(d.title), d.definition) for d in known if words.first_sentence(d.definition) != d.definition
+    )
 
 
 def provenance(audit: Audit) -> tuple[Fact, ...]:
     """Digests, seed, commit, isolation and versions; what was not recorded says so."""
     p = audit.provenance
     ran = p.model_format != "predictions"
-    commit = {True: "clean: no tracked file was modified", False: "with modified files", None: "state not recorded"}[p.git_clean]
+    commit = {True: "clean: no tracked file was modified", False: "with modified files", None: "state not recorded"}[
+        p.git_clean
+    ]
     isolation = words.listed(words.name(layer) for layer in p.isolation) or (
-        "no isolation layer was in force" if ran else "not needed: no model code ran")
+        "no isolation layer was in force" if ran else "not needed: no model code ran"
+    )
     facts = [
-        Fact("Audit id", audit.audit_id, True, True), Fact("Audited on", p.as_of), Fact("Tool version", p.tool_version, True),
-        Fact("Model format", words.name(p.model_format) if ran else "predictions given with the data; no model code ran"),
-        _digest("Model digest", p.model_sha256), _digest("Predictions digest", p.predictions_sha256),
-        _digest("Data digest", p.data_sha256), _digest("Configuration digest", p.config_sha256),
+        Fact("Audit id", audit.audit_id, True, True),
+        Fact("Audited on", p.as_of),
+        Fact("Tool version", p.tool_version, True),
+        Fact(
+            "Model format", words.name(p.model_format) if ran else "predictions given with the data; no model code ran"
+        ),
+        _digest("Model digest", p.model_sha256),
+        _digest("Predictions digest", p.predictions_sha256),
+        _digest("Data digest", p.data_sha256),
+        _digest("Configuration digest", p.config_sha256),
         _digest("Policy digest", p.policy_sha256 or (audit.policy.sha256 if audit.policy else None)),
         Fact("Random seed", str(p.seed) if p.seed is not None else "not set"),
         Fact("Strict mode", "on" if p.strict else "off"),
         Fact("Git commit", p.git_commit, True, True) if p.git_commit else Fact("Git commit", "not recorded"),
-        Fact("Working tree", commit if p.git_commit else ""), Fact("Isolation of the model", isolation),
-        Fact("Library versions", words.listed((f"{words.name(k, 40)} {words.name(v, 40)}" for k, v in sorted(p.versions.items())), 40)),
+        Fact("Working tree", commit if p.git_commit else ""),
+        Fact("Isolation of the model", isolation),
+        Fact(
+            "Library versions",
+            words.listed((f"{words.name(k, 40)} {words.name(v, 40)}" for k, v in sorted(p.versions.items())), 40),
+        ),
     ]
-    return tuple(fact for fact in facts if fact.text and not (fact.label == "Model digest" and not ran and not p.model_sha256))
+    return tuple(
+        fact for fact in facts if fact.text and not (fact.label == "Model digest" and not ran and not p.model_sha256)
+    )
 
 
 def _digest(label: str, value: str | None) -> Fact:
@@ -179,6 +239,12 @@ def policy(audit: Audit) -> tuple[Fact, ...]:
     text = audit.policy
     if text is None:
         return ()
-    facts = (("Name", text.name), ("Version", text.version), ("Effective from", text.effective_date),
-             ("Citation", text.citation), ("Owner", text.owner), ("Next review", text.next_review))
+    facts = (
+        ("Name", text.name),
+        ("Version", text.version),
+        ("Effective from", text.effective_date),
+        ("Citation", text.citation),
+        ("Owner", text.owner),
+        ("Next review", text.next_review),
+    )
     return tuple(Fact(label, words.name(value, 200)) for label, value in facts if value)

@@ -85,22 +85,38 @@ def performance(audit: Audit) -> tuple[Plot, ...]:
 def _roc(key: str, title: str, curves: list[RocCurve]) -> Plot:
     drawn = curves[:MOST_CURVES]
     chance = Series("chance", "line", (Mark(0, 0), Mark(1, 1)), colour=-1, dash=1)
-    series = tuple(Series(_curve_name(curve), "line", tuple(Mark(x, y) for x, y in curve.points), place, place // 6)
-                   for place, curve in enumerate(drawn))
-    rest = f" The first {MOST_CURVES} of {len(curves):,} groups are drawn; the table holds all." if len(curves) > len(drawn) else ""
+    series = tuple(
+        Series(_curve_name(curve), "line", tuple(Mark(x, y) for x, y in curve.points), place, place // 6)
+        for place, curve in enumerate(drawn)
+    )
+    rest = (
+        f" The first {MOST_CURVES} of {len(curves):,} groups are drawn; the table holds all."
+        if len(curves) > len(drawn)
+        else ""
+    )
     score = Unit.probability
     return Plot(
-        key, title, "The share of positives found against the share of negatives wrongly flagged, at every threshold. "
+        key,
+        title,
+        "The share of positives found against the share of negatives wrongly flagged, at every threshold. "
         f"The further above the diagonal, the better.{rest}",
-        Axis("False positive rate", 0, 1, FRACTIONS), Axis("True positive rate", 0, 1, FRACTIONS), (chance, *series),
+        Axis("False positive rate", 0, 1, FRACTIONS),
+        Axis("True positive rate", 0, 1, FRACTIONS),
+        (chance, *series),
         ("Curve", "False positive rate", "True positive rate"),
-        tuple((words.name(curve.level) if curve.level is not None else "whole model", score.show(x), score.show(y))
-              for curve in curves for x, y in curve.points))
+        tuple(
+            (words.name(curve.level) if curve.level is not None else "whole model", score.show(x), score.show(y))
+            for curve in curves
+            for x, y in curve.points
+        ),
+    )
 
 
 def _curve_name(curve: RocCurve) -> str:
     label = words.short(curve.level) if curve.level is not None else "whole model"
-    return f"{label}, AUC {Unit.probability.show(curve.auc)}" if curve.auc is not None else f"{label}, AUC not estimable"
+    return (
+        f"{label}, AUC {Unit.probability.show(curve.auc)}" if curve.auc is not None else f"{label}, AUC not estimable"
+    )
 
 
 def _histogram(audit: Audit) -> tuple[Plot, ...]:
@@ -113,12 +129,20 @@ def _histogram(audit: Audit) -> tuple[Plot, ...]:
     bars = [(low, end, negatives, positives) for (low, negatives, positives), end in zip(bins, ends, strict=True)]
     negative = tuple(Mark((low + end) / 2, n, f"{n:,} rows", low, end, 0, n) for low, end, n, _ in bars)
     positive = tuple(Mark((low + end) / 2, n + p, f"{p:,} rows", low, end, n, n + p) for low, end, n, p in bars)
-    return (Plot(
-        "scores", "Scores by actual outcome", "How many rows got each score. The better the model, the less the two overlap.",
-        Axis("Score", min(0.0, bins[0][0]), max(1.0, bins[-1][0]), FRACTIONS), Axis("Rows", 0, highest * 1.05, ticks(0, highest)),
-        (Series("other outcome", "bars", negative, 0), Series(f"outcome {label}", "bars", positive, 1)),
-        ("Score from", "to", "Rows with other outcome", f"Rows with outcome {label}"),
-        tuple((f"{low:.3g}", f"{end:.3g}", f"{n:,}", f"{p:,}") for low, end, n, p in bars), height=260, wide=True),)
+    return (
+        Plot(
+            "scores",
+            "Scores by actual outcome",
+            "How many rows got each score. The better the model, the less the two overlap.",
+            Axis("Score", min(0.0, bins[0][0]), max(1.0, bins[-1][0]), FRACTIONS),
+            Axis("Rows", 0, highest * 1.05, ticks(0, highest)),
+            (Series("other outcome", "bars", negative, 0), Series(f"outcome {label}", "bars", positive, 1)),
+            ("Score from", "to", "Rows with other outcome", f"Rows with outcome {label}"),
+            tuple((f"{low:.3g}", f"{end:.3g}", f"{n:,}", f"{p:,}") for low, end, n, p in bars),
+            height=260,
+            wide=True,
+        ),
+    )
 
 
 def calibration(audit: Audit) -> tuple[Plot, ...]:
@@ -127,47 +151,98 @@ def calibration(audit: Audit) -> tuple[Plot, ...]:
     if not bins:
         return ()
     show = Unit.probability.show
-    marks = tuple(Mark(b.mean_score, b.observed, f"{show(b.observed)} of {b.n:,} rows", y_low=b.observed_low,
-                       y_high=b.observed_high) for b in bins)
+    marks = tuple(
+        Mark(
+            b.mean_score,
+            b.observed,
+            f"{show(b.observed)} of {b.n:,} rows",
+            y_low=b.observed_low,
+            y_high=b.observed_high,
+        )
+        for b in bins
+    )
     counts = tuple(Mark((b.low + b.high) / 2, 1.06, f"{b.n:,}") for b in bins)
-    return (Plot(
-        "calibration", "Reliability: predicted against observed",
-        "Each dot is one bin of scores: the mean score against the share of rows that truly were positive, with its Wilson "
-        "interval. On the diagonal the scores can be taken at their word. The numbers along the top are rows per bin.",
-        Axis("Mean score in the bin", 0, 1, FRACTIONS), Axis("Observed share of positives", 0, 1.12, FRACTIONS),
-        (Series("perfect calibration", "line", (Mark(0, 0), Mark(1, 1)), colour=-1, dash=1),
-         Series("observed, with interval", "dots", marks), Series("rows per bin", "labels", counts, colour=-1)),
-        ("Scores from", "to", "Rows", "Mean score", "Observed share", "Interval"),
-        tuple((f"{b.low:.3g}", f"{b.high:.3g}", f"{b.n:,}", show(b.mean_score), show(b.observed),
-               words.span(Unit.probability, b.observed_low, b.observed_high)) for b in bins), printed=True, wide=True),)
+    return (
+        Plot(
+            "calibration",
+            "Reliability: predicted against observed",
+            "Each dot is one bin of scores: the mean score against the share of rows that truly were positive, with "
+            "its Wilson interval. On the diagonal the scores can be taken at their word. The numbers along the top are "
+            "rows per bin.",
+            Axis("Mean score in the bin", 0, 1, FRACTIONS),
+            Axis("Observed share of positives", 0, 1.12, FRACTIONS),
+            (
+                Series("perfect calibration", "line", (Mark(0, 0), Mark(1, 1)), colour=-1, dash=1),
+                Series("observed, with interval", "dots", marks),
+                Series("rows per bin", "labels", counts, colour=-1),
+            ),
+            ("Scores from", "to", "Rows", "Mean score", "Observed share", "Interval"),
+            tuple(
+                (
+                    f"{b.low:.3g}",
+                    f"{b.high:.3g}",
+                    f"{b.n:,}",
+                    show(b.mean_score),
+                    show(b.observed),
+                    words.span(Unit.probability, b.observed_low, b.observed_high),
+                )
+                for b in bins
+            ),
+            printed=True,
+            wide=True,
+        ),
+    )
 
 
 def rates(measurement: Measurement, key: str) -> Plot:
     """One rate by group as dots with intervals, one row per level."""
-    title = measurement.of or measurement.title
+    title = words.name(measurement.of or measurement.title, 60)
     drawn = measurement.groups[:MOST_ROWS]
     known = [group for group in drawn if group.value is not None]
     axis = _rate_axis(measurement)
-    marks = tuple(Mark(group.value or 0.0, place, measurement.unit.show(group.value or 0.0), group.low, group.high)
-                  for place, group in enumerate(drawn) if group.value is not None)
+    marks = tuple(
+        Mark(group.value or 0.0, place, measurement.unit.show(group.value or 0.0), group.low, group.high)
+        for place, group in enumerate(drawn)
+        if group.value is not None
+    )
     missing = tuple(Mark(axis.low, place, "not estimable") for place, group in enumerate(drawn) if group.value is None)
     series = [Series(title, "dots", marks)] if known else []
     if missing:
         series.append(Series("not estimable", "labels", missing, colour=-1))
-    rest = (f" The first {MOST_ROWS} of {len(measurement.groups):,} groups are drawn; the table holds all."
-            if len(measurement.groups) > len(drawn) else "")
-    labels = tuple((float(place), f"{words.short(group.level, 18)} (n {group.n:,})") for place, group in enumerate(drawn))
+    rest = (
+        f" The first {MOST_ROWS} of {len(measurement.groups):,} groups are drawn; the table holds all."
+        if len(measurement.groups) > len(drawn)
+        else ""
+    )
+    labels = tuple(
+        (float(place), f"{words.short(group.level, 18)} (n {group.n:,})") for place, group in enumerate(drawn)
+    )
     attribute = words.name(measurement.attribute or "group", 40)
     heading = f"{title[:1].upper()}{title[1:]} by {attribute}"
     return Plot(
-        key, heading,
-        f"Each dot is one group's {title}, the bar its interval: bars that overlap widely are not clearly different.{rest}",
-        axis, Axis("", -0.6, len(drawn) - 0.4, labels), tuple(series),
+        key,
+        heading,
+        f"Each dot is one group's {title}, the bar its interval: bars that overlap widely are not clearly different."
+        f"{rest}",
+        axis,
+        Axis("", -0.6, len(drawn) - 0.4, labels),
+        tuple(series),
         ("Group", "Rows", heading, "Interval"),
-        tuple((words.name(group.level), f"{group.n:,}",
-               measurement.unit.show(group.value) if group.value is not None else f"not estimable: {group.reason or 'no reason recorded'}",
-               words.span(measurement.unit, group.low, group.high) or "no interval") for group in measurement.groups),
-        height=70 + 30 * len(drawn), categories=True, legend=False)
+        tuple(
+            (
+                words.name(group.level),
+                f"{group.n:,}",
+                measurement.unit.show(group.value)
+                if group.value is not None
+                else f"not estimable: {group.reason or 'no reason recorded'}",
+                words.span(measurement.unit, group.low, group.high) or "no interval",
+            )
+            for group in measurement.groups
+        ),
+        height=70 + 30 * len(drawn),
+        categories=True,
+        legend=False,
+    )
 
 
 def _rate_axis(measurement: Measurement) -> Axis:
@@ -184,7 +259,8 @@ def _rate_axis(measurement: Measurement) -> Axis:
 
 def ticks(low: float, high: float) -> tuple[tuple[float, str], ...]:
     """About five round ticks that cover `low` to `high`."""
-    width = (high - low) or 1.0
+    high = high if high > low else low + 1
+    width = high - low
     power = 10.0 ** math.floor(math.log10(width / 4))
     step = next(factor * power for factor in (1, 2, 5, 10) if factor * power * 5 >= width)
     first, last = math.floor(low / step), math.ceil(high / step)

@@ -108,8 +108,14 @@ def _series(frame: Frame, series: Series) -> Iterator[Shape]:
         if series.style == "dots":
             yield from _dot(frame, mark, tint)
         elif series.style == "labels":
-            yield _text(frame.x(mark.x) + (6 if frame.plot.categories else 0), frame.y(mark.y) + 4, mark.text,
-                        "start" if frame.plot.categories else "middle", tint, 10)
+            yield _text(
+                frame.x(mark.x) + (6 if frame.plot.categories else 0),
+                frame.y(mark.y) + 4,
+                mark.text,
+                "start" if frame.plot.categories else "middle",
+                tint,
+                10,
+            )
         elif series.style == "bars":
             yield _bar(frame, mark, tint)
 
@@ -120,14 +126,25 @@ def _dot(frame: Frame, mark: Mark, tint: str) -> Iterator[Shape]:
         yield _line(frame.x(mark.x_low), y, frame.x(mark.x_high), y, tint, 2)
     if mark.y_low is not None and mark.y_high is not None:
         yield _line(x, frame.y(mark.y_low), x, frame.y(mark.y_high), tint, 2)
-    yield Shape("circle", (("cx", _number(x)), ("cy", _number(y)), ("r", "4.5"), ("fill", tint), ("class", f"f-{NAMES[tint]}")))
+    yield Shape(
+        "circle", (("cx", _number(x)), ("cy", _number(y)), ("r", "4.5"), ("fill", tint), ("class", f"f-{NAMES[tint]}"))
+    )
 
 
 def _bar(frame: Frame, mark: Mark, tint: str) -> Shape:
     left, right = frame.x(mark.x_low or 0.0), frame.x(mark.x_high or 0.0)
     top, bottom = frame.y(mark.y_high or 0.0), frame.y(mark.y_low or 0.0)
-    return Shape("rect", (("x", _number(left + 0.5)), ("y", _number(top)), ("width", _number(max(0.0, right - left - 1))),
-                          ("height", _number(bottom - top)), ("fill", tint), ("class", f"f-{NAMES[tint]}")))
+    return Shape(
+        "rect",
+        (
+            ("x", _number(left + 0.5)),
+            ("y", _number(top)),
+            ("width", _number(max(0.0, right - left - 1))),
+            ("height", _number(bottom - top)),
+            ("fill", tint),
+            ("class", f"f-{NAMES[tint]}"),
+        ),
+    )
 
 
 def _legend(plot: Plot) -> Iterator[Shape]:
@@ -140,8 +157,12 @@ def _legend(plot: Plot) -> Iterator[Shape]:
 
 def _stroke(tint: str, width: float, dash: int = 0) -> tuple[tuple[str, str], ...]:
     dashes = DASHES[dash % len(DASHES)]
-    return (("stroke", tint), ("stroke-width", f"{width:g}"), *((("stroke-dasharray", dashes),) if dashes else ()),
-            ("class", f"s-{NAMES[tint]}"))
+    return (
+        ("stroke", tint),
+        ("stroke-width", f"{width:g}"),
+        *((("stroke-dasharray", dashes),) if dashes else ()),
+        ("class", f"s-{NAMES[tint]}"),
+    )
 
 
 def _line(x1: float, y1: float, x2: float, y2: float, tint: str, width: float = 1, dash: int = 0) -> Shape:
@@ -150,8 +171,18 @@ def _line(x1: float, y1: float, x2: float, y2: float, tint: str, width: float = 
 
 
 def _text(x: float, y: float, text: str, anchor: str, tint: str, size: int = 12) -> Shape:
-    return Shape("text", (("x", _number(x)), ("y", _number(y)), ("text-anchor", anchor), ("font-size", str(size)),
-                          ("fill", tint), ("class", f"f-{NAMES[tint]}")), text)
+    return Shape(
+        "text",
+        (
+            ("x", _number(x)),
+            ("y", _number(y)),
+            ("text-anchor", anchor),
+            ("font-size", str(size)),
+            ("fill", tint),
+            ("class", f"f-{NAMES[tint]}"),
+        ),
+        text,
+    )
 
 
 def _number(value: float) -> str:

@@ -22,19 +22,35 @@ def _layout(plot: Plot) -> dict[str, Any]:
     if plot.categories:
         y["range"] = [plot.y.high, plot.y.low]
     return {
-        "height": plot.height + 20 * entries, "margin": {"l": 12, "r": 16, "t": 12, "b": 52 + 20 * entries}, "autosize": True,
-        "paper_bgcolor": CLEAR, "plot_bgcolor": CLEAR, "font": {"color": drawing.INK, "size": 12},
-        "showlegend": bool(entries), "legend": {"orientation": "h", "yref": "container", "y": 0, "yanchor": "bottom", "x": 0},
-        "barmode": "overlay", "hovermode": "closest", "dragmode": False, "xaxis": _axis(plot.x), "yaxis": y,
+        "height": plot.height + 20 * entries,
+        "margin": {"l": 12, "r": 16, "t": 12, "b": 52 + 20 * entries},
+        "autosize": True,
+        "paper_bgcolor": CLEAR,
+        "plot_bgcolor": CLEAR,
+        "font": {"color": drawing.INK, "size": 12},
+        "showlegend": bool(entries),
+        "legend": {"orientation": "h", "yref": "container", "y": 0, "yanchor": "bottom", "x": 0},
+        "barmode": "overlay",
+        "hovermode": "closest",
+        "dragmode": False,
+        "xaxis": _axis(plot.x),
+        "yaxis": y,
     }
 
 
 def _axis(axis: Axis) -> dict[str, Any]:
     return {
-        "title": {"text": _plain(axis.title), "font": {"color": drawing.MUTED}}, "range": [axis.low, axis.high],
-        "tickmode": "array", "tickvals": [value for value, _ in axis.ticks],
-        "ticktext": [_plain(label) for _, label in axis.ticks], "tickfont": {"color": drawing.MUTED},
-        "gridcolor": drawing.GRID, "zeroline": False, "automargin": True, "fixedrange": True, "ticklabelstandoff": 5,
+        "title": {"text": _plain(axis.title), "font": {"color": drawing.MUTED}},
+        "range": [axis.low, axis.high],
+        "tickmode": "array",
+        "tickvals": [value for value, _ in axis.ticks],
+        "ticktext": [_plain(label) for _, label in axis.ticks],
+        "tickfont": {"color": drawing.MUTED},
+        "gridcolor": drawing.GRID,
+        "zeroline": False,
+        "automargin": True,
+        "fixedrange": True,
+        "ticklabelstandoff": 5,
     }
 
 
@@ -45,20 +61,41 @@ def _trace(plot: Plot, series: Series) -> dict[str, Any]:
     common = {"name": _plain(series.name), "x": x, "showlegend": plot.legend and series.style != "labels"}
     if series.style == "bars":
         return common | {
-            "type": "bar", "y": [(m.y_high or 0.0) - (m.y_low or 0.0) for m in series.marks],
-            "base": [m.y_low or 0.0 for m in series.marks], "marker": {"color": tint},
-            "width": [(m.x_high or 0.0) - (m.x_low or 0.0) for m in series.marks], "hovertext": texts,
-            "hoverinfo": "text+name"}
+            "type": "bar",
+            "y": [(m.y_high or 0.0) - (m.y_low or 0.0) for m in series.marks],
+            "base": [m.y_low or 0.0 for m in series.marks],
+            "marker": {"color": tint},
+            "width": [(m.x_high or 0.0) - (m.x_low or 0.0) for m in series.marks],
+            "hovertext": texts,
+            "hoverinfo": "text+name",
+        }
     scatter = common | {"type": "scatter", "y": y}
     if series.style == "line":
-        return scatter | {"mode": "lines", "line": {"color": tint, "width": 2, "dash": PLOTLY_DASHES[series.dash % 3]},
-                          "hoverinfo": "skip" if series.colour < 0 else "x+y+name"}
+        return scatter | {
+            "mode": "lines",
+            "line": {"color": tint, "width": 2, "dash": PLOTLY_DASHES[series.dash % 3]},
+            "hoverinfo": "skip" if series.colour < 0 else "x+y+name",
+        }
     if series.style == "labels":
-        return scatter | {"mode": "text", "text": texts, "textfont": {"color": tint, "size": 10}, "hoverinfo": "skip",
-                          "textposition": "middle right" if plot.categories else "middle center"}
-    errors = {key: bars for key, bars in (("error_x", _errors(series.marks, "x")), ("error_y", _errors(series.marks, "y"))) if bars}
-    return scatter | {"mode": "markers", "marker": {"color": tint, "size": 9}, "hovertext": texts, "hoverinfo": "text",
-                      **{key: bars | {"color": tint} for key, bars in errors.items()}}
+        return scatter | {
+            "mode": "text",
+            "text": texts,
+            "textfont": {"color": tint, "size": 10},
+            "hoverinfo": "skip",
+            "textposition": "middle right" if plot.categories else "middle center",
+        }
+    errors = {
+        key: bars
+        for key, bars in (("error_x", _errors(series.marks, "x")), ("error_y", _errors(series.marks, "y")))
+        if bars
+    }
+    return scatter | {
+        "mode": "markers",
+        "marker": {"color": tint, "size": 9},
+        "hovertext": texts,
+        "hoverinfo": "text",
+        **{key: bars | {"color": tint} for key, bars in errors.items()},
+    }
 
 
 def _errors(marks: tuple[Mark, ...], side: str) -> dict[str, Any] | None:

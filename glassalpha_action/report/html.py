@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from jinja2 import Template
 
 CODE = re.compile(r"`([^`]+)`")
+PAPER_LINE = 100
 PLOTLY = Path(__file__).resolve().parent / "assets" / "plotly-basic.min.js"
 
 
@@ -29,9 +30,13 @@ def render_html(audit: Audit) -> str:
     content = view(audit)
     plotly, script = (_plotly(), _source("report.js")) if content.plots else ("", "")
     return template("html.jinja").render(
-        view=content, css=Markup(_source("html.css")), plotly=Markup(plotly), script=Markup(script),  # noqa: S704
+        view=content,
+        css=Markup(_source("html.css")),  # noqa: S704
+        plotly=Markup(plotly),  # noqa: S704
+        script=Markup(script),  # noqa: S704
         figures=Markup(_figures(content)),  # noqa: S704
-        hashes=" ".join(f"'sha256-{_digest(text)}'" for text in (plotly, script) if text) or "'none'")
+        hashes=" ".join(f"'sha256-{_digest(text)}'" for text in (plotly, script) if text) or "'none'",
+    )
 
 
 def finalize(value: Any) -> str:
@@ -45,7 +50,7 @@ def finalize(value: Any) -> str:
 def template(name: str) -> Template:
     """A template that prints HTML."""
     made = environment(finalize)
-    made.filters |= {"whole": _whole, "prose": _prose}
+    made.filters |= {"whole": _whole, "prose": _prose, "lines": _lines}
     return made.get_template(name)
 
 
@@ -54,6 +59,16 @@ def _whole(text: str) -> str:
     from markupsafe import Markup
 
     return Markup(escape(text))  # noqa: S704
+
+
+def _lines(text: str) -> str:
+    """A text for paper, its overlong lines broken beforehand: breaking one endless word takes the layout minutes."""
+    broken = (
+        line[start : start + PAPER_LINE]
+        for line in text.split("\n")
+        for start in range(0, max(1, len(line)), PAPER_LINE)
+    )
+    return _whole("\n".join(broken))
 
 
 def _prose(text: str) -> str:

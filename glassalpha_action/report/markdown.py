@@ -13,6 +13,8 @@ if TYPE_CHECKING:
     from jinja2 import Template
 
 MARKS = re.compile(r"([\\`*_\[\]|~$])")
+# Markup characters are plain text in a code span; only a pipe would still end a table's cell.
+CODE = re.compile(r"`([^`|]+)`")
 # A zero-width space breaks what GitHub would turn into a mention, a reference or a link.
 BREAKS = re.compile(r"(@|#|:(?=//)|\b[Ww]{3}(?=\.))")
 LIST_START = re.compile(r"^(\d*)([-+=.)])(?=[\s=-]|$)")
@@ -34,6 +36,14 @@ def escape(value: Any) -> str:
     return Markup(LIST_START.sub(r"\1\\\2", BREAKS.sub("\\1\u200b", MARKS.sub(r"\\\1", text))))  # noqa: S704
 
 
+def prose(text: str) -> str:
+    """A sentence for one line of Markdown, in which `code` stands as code."""
+    from markupsafe import Markup
+
+    parts = CODE.split(" ".join(printable(text).split()))
+    return Markup("").join(Markup(f"`{part}`") if odd % 2 else escape(part) for odd, part in enumerate(parts))  # noqa: S704
+
+
 def fence(text: str) -> str:
     """A code block that its own content cannot close."""
     from markupsafe import Markup
@@ -46,5 +56,5 @@ def fence(text: str) -> str:
 @cache
 def _template() -> Template:
     made = environment(escape)
-    made.filters |= {"fence": fence, "prose": escape}
+    made.filters |= {"fence": fence, "prose": prose}
     return made.get_template("markdown.jinja")

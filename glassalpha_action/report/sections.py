@@ -67,7 +67,12 @@ SECTIONS = (
     ("calibration", "Calibration", ("calibration",), "Whether a score of 0.3 comes true in 30 of 100 cases."),
     ("fairness", "Fairness by group", ("fairness",), "How the model treats the groups of each protected attribute."),
     ("robustness", "Robustness", ("robustness",), "What happens when the population changes."),
-    ("data-quality", "Data quality", ("data_quality", "power"), "Whether the data can carry the conclusions drawn here."),
+    (
+        "data-quality",
+        "Data quality",
+        ("data_quality", "power"),
+        "Whether the data can carry the conclusions drawn here.",
+    ),
     ("explanations", "Explanations", ("explainability",), "What the model's scores rest on."),
 )
 
@@ -92,9 +97,15 @@ def _section(audit: Audit, key: str, title: str, families: tuple[str, ...], lead
     if all(m.value is None for m in found) and not plots:
         return None
     levels = {m.confidence for m in found if m.confidence is not None and m.low is not None}
-    return Section(key, title, lead, tuple(_metrics(audit, found)),
-                   f"{100 * levels.pop():g}% interval" if len(levels) == 1 else "Interval",
-                   tuple(_tables(audit, found, drawn=key == "fairness", robust=key == "robustness")), plots)
+    return Section(
+        key,
+        title,
+        lead,
+        tuple(_metrics(audit, found)),
+        f"{100 * levels.pop():g}% interval" if len(levels) == 1 else "Interval",
+        tuple(_tables(audit, found, drawn=key == "fairness", robust=key == "robustness")),
+        plots,
+    )
 
 
 def _metrics(audit: Audit, found: list[Measurement]) -> Iterator[Metric]:
@@ -104,8 +115,12 @@ def _metrics(audit: Audit, found: list[Measurement]) -> Iterator[Metric]:
     for metric, members in by_metric.items():
         definition = audit.glossary.get(metric)
         lines = tuple(_line(member) for member in members)
-        yield Metric(words.name(members[0].title), words.first_sentence(definition.definition) if definition else "",
-                     BETTER[members[0].better], lines)
+        yield Metric(
+            words.name(members[0].title),
+            words.first_sentence(definition.definition) if definition else "",
+            BETTER[members[0].better],
+            lines,
+        )
 
 
 def _line(measurement: Measurement) -> Line:
@@ -117,11 +132,17 @@ def _line(measurement: Measurement) -> Line:
     if measurement.detail:
         notes.append(words.sentence(measurement.detail))
     if measurement.params:
-        notes.append(f"Measured with {words.listed(f'{words.human(k).lower()} {v:g}' for k, v in sorted(measurement.params.items()))}.")
+        given = (f"{words.human(key).lower()} {value:g}" for key, value in sorted(measurement.params.items()))
+        notes.append(f"Measured with {words.listed(given)}.")
     if measurement.p_value is not None:
         notes.append(_p_value(measurement.p_value))
-    return Line(about, words.shown(unit, measurement.value, None),
-                words.span(unit, measurement.low, measurement.high), f"{measurement.n:,}", tuple(notes))
+    return Line(
+        about,
+        words.shown(unit, measurement.value, None),
+        words.span(unit, measurement.low, measurement.high),
+        f"{measurement.n:,}",
+        tuple(notes),
+    )
 
 
 def _p_value(value: float) -> str:
@@ -149,18 +170,32 @@ def _tables(audit: Audit, found: list[Measurement], *, drawn: bool, robust: bool
         if columns:
             summary = known.get(attribute or "")
             title = _heading(columns[0])[0] if attribute is None else f"By {words.name(attribute)}"
-            yield Table(title, words.name(attribute) if attribute else "Scenario" if robust else "Group",
-                        tuple(_heading(column) for column in columns), tuple(_rows(columns, summary)),
-                        tuple(charts.rates(column, f"rate-{place + 1}-{k + 1}") for k, column in enumerate(columns)) if drawn else ())
+            yield Table(
+                title,
+                words.name(attribute) if attribute else "Scenario" if robust else "Group",
+                tuple(_heading(column) for column in columns),
+                tuple(_rows(columns, summary)),
+                tuple(charts.rates(column, f"rate-{place + 1}-{k + 1}") for k, column in enumerate(columns))
+                if drawn
+                else (),
+            )
 
 
-def _rows(columns: list[Measurement], summary: AttributeSummary | None) -> Iterator[tuple[str, str, tuple[tuple[str, str], ...]]]:
+def _rows(
+    columns: list[Measurement], summary: AttributeSummary | None
+) -> Iterator[tuple[str, str, tuple[tuple[str, str], ...]]]:
     rows = {level.level: level.n for level in summary.levels} if summary else {}
     cells = [{group.level: group for group in column.groups} for column in columns]
     for level in dict.fromkeys([*rows, *(group.level for column in columns for group in column.groups)]):
         n = rows.get(level) or max((cell[level].n for cell in cells if level in cell), default=0)
-        yield words.name(level), f"{n:,}", tuple(
-            _cell(column, cell.get(level), n, is_reference=summary is not None and level == summary.reference) for column, cell in zip(columns, cells, strict=True))
+        yield (
+            words.name(level),
+            f"{n:,}",
+            tuple(
+                _cell(column, cell.get(level), n, is_reference=summary is not None and level == summary.reference)
+                for column, cell in zip(columns, cells, strict=True)
+            ),
+        )
 
 
 def _heading(column: Measurement) -> tuple[str, str]:

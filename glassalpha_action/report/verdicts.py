@@ -66,8 +66,15 @@ def banner(audit: Audit) -> Banner:
     look = words.STATUSES[status]
     word = look.word if audit.enforced or status is Status.NO_POLICY else f"Would be {look.word.lower()}"
     judged = status is not Status.NO_POLICY
-    sentence = f"{word}: {_why(audit)}." if judged else "No policy applies to this model, so nothing was judged."
-    notes = (*audit.notes, *(("This status is not enforced: it does not stop a release.",) if judged and not audit.enforced else ()))
+    sentence = (
+        f"{word}: {_why(audit)}.{_weights(audit)}"
+        if judged
+        else "No policy applies to this model, so nothing was judged."
+    )
+    notes = (
+        *audit.notes,
+        *(("This status is not enforced: it does not stop a release.",) if judged and not audit.enforced else ()),
+    )
     stamp = "NOT FOR APPROVAL" if audit.profile == "dev" else ""
     return Banner(look, word, sentence, stamp, notes)
 
@@ -76,25 +83,35 @@ def _why(audit: Audit) -> str:
     gates = len(audit.verdicts)
     found = Counter(v.outcome for v in audit.verdicts if v.severity is not Severity.info or v.outcome not in RANK)
     informing = sum(v.severity is Severity.info and v.outcome in RANK for v in audit.verdicts)
-    phrases = {Outcome.FAIL: ("failed", "failed"), Outcome.ERROR: ("could not be judged",) * 2,
-               Outcome.MISSING: ("was not measured", "were not measured"),
-               Outcome.INCONCLUSIVE: ("is inconclusive", "are inconclusive"), Outcome.WAIVED: ("is waived", "are waived")}
+    phrases = {
+        Outcome.FAIL: ("failed", "failed"),
+        Outcome.ERROR: ("could not be judged",) * 2,
+        Outcome.MISSING: ("was not measured", "were not measured"),
+        Outcome.INCONCLUSIVE: ("is inconclusive", "are inconclusive"),
+        Outcome.WAIVED: ("is waived", "are waived"),
+    }
     parts = [(found[outcome], phrases[outcome][found[outcome] > 1]) for outcome in RANK if found[outcome]]
     text = [f"{number:,} {phrase}" for number, phrase in parts]
     if text:
         text[0] = f"{parts[0][0]:,} of {words.count(gates, 'gate')} {parts[0][1]}"
+    elif gates and gates == informing:
+        text = []
     elif found[Outcome.PASS] == gates:
-        text = [f"all {gates:,} gates passed" if gates > 1 else "the one gate passed" if gates else "the policy has no gate"]
+        text = [
+            f"all {gates:,} gates passed" if gates > 1 else "the one gate passed" if gates else "the policy has no gate"
+        ]
     else:
         text = [f"{found[Outcome.PASS]:,} of {words.count(gates, 'gate')} passed"]
     if found[Outcome.NOT_APPLICABLE]:
-        text.append(f"{found[Outcome.NOT_APPLICABLE]:,} {'does' if found[Outcome.NOT_APPLICABLE] == 1 else 'do'} not apply")
+        text.append(
+            f"{found[Outcome.NOT_APPLICABLE]:,} {'does' if found[Outcome.NOT_APPLICABLE] == 1 else 'do'} not apply"
+        )
     if informing:
         text.append(f"{words.count(informing, 'info gate')} did not pass")
     unmet = sum(not requirement.met for requirement in audit.requirements)
     if unmet:
         text.append(f"{words.count(unmet, 'reproducibility requirement')} {'is' if unmet == 1 else 'are'} not met")
-    return words.listed(text) + _weights(audit)
+    return words.listed(text)
 
 
 def _weights(audit: Audit) -> str:
@@ -103,7 +120,9 @@ def _weights(audit: Audit) -> str:
     errors, warnings = failed[Severity.error], failed[Severity.warning]
     if not errors or not warnings:
         return ""
-    return f" ({errors:,} {'blocks' if errors == 1 else 'block'}, {warnings:,} {'asks' if warnings == 1 else 'ask'} for review)"
+    blocking = f"{words.count(errors, 'error gate')} {'blocks' if errors == 1 else 'block'}"
+    asking = f"{words.count(warnings, 'warning gate')} {'asks' if warnings == 1 else 'ask'} for review"
+    return f" {blocking}, {asking}."
 
 
 def confidence(audit: Audit) -> str:
@@ -119,8 +138,11 @@ def gates(audit: Audit) -> tuple[Gate, ...]:
 
 def attention(audit: Audit) -> tuple[Gate, ...]:
     """The gates that did not pass, the gravest first."""
-    graded = [(SEVERITY_RANK.index(verdict.severity), RANK.index(verdict.outcome), place)
-              for place, verdict in enumerate(audit.verdicts) if verdict.outcome in RANK]
+    graded = [
+        (SEVERITY_RANK.index(verdict.severity), RANK.index(verdict.outcome), place)
+        for place, verdict in enumerate(audit.verdicts)
+        if verdict.outcome in RANK
+    ]
     every = gates(audit)
     return tuple(every[place] for _, _, place in sorted(graded))
 
@@ -136,22 +158,35 @@ def _gate(verdict: Verdict, audit: Audit) -> Gate:
     definition = audit.glossary.get(verdict.metric)
     interval = (verdict.unit, verdict.low, verdict.high)
     return Gate(
-        name=words.name(verdict.gate), metric=words.name(verdict.title),
-        definition=words.first_sentence(definition.definition) if definition else "", issue=_issue(verdict, definition),
-        look=words.OUTCOMES[verdict.outcome], raw=_raw(verdict), severity=words.SEVERITIES[verdict.severity],
+        name=words.name(verdict.gate),
+        metric=words.name(verdict.title),
+        definition=words.first_sentence(definition.definition) if definition else "",
+        issue=_issue(verdict, definition),
+        look=words.OUTCOMES[verdict.outcome],
+        raw=_raw(verdict),
+        severity=words.SEVERITIES[verdict.severity],
         value=words.shown(verdict.unit, verdict.value, verdict.threshold),
-        interval=words.interval(*interval, measurement.confidence if measurement else None), span=words.span(*interval),
+        interval=words.interval(*interval, measurement.confidence if measurement else None),
+        span=words.span(*interval),
         required=words.required(verdict.unit, verdict.comparison, verdict.threshold),
         n="" if verdict.n is None else f"{verdict.n:,}",
-        group=words.groups(verdict.attribute, verdict.groups, _rows(measurement)),
-        clause=verdict.clause or "", rationale=verdict.rationale or "", message=verdict.message,
+        group=words.groups(verdict.attribute, verdict.groups, _rows(audit, verdict.attribute, measurement)),
+        clause=verdict.clause or "",
+        rationale=verdict.rationale or "",
+        message=verdict.message,
         step=_step(verdict, definition),
-        parts=tuple(_part(verdict, part, audit) for part in verdict.judged
-                    if (part.attribute, part.groups) != (verdict.attribute, verdict.groups)))
+        parts=tuple(
+            _part(verdict, part, audit)
+            for part in verdict.judged
+            if (part.attribute, part.groups) != (verdict.attribute, verdict.groups)
+        ),
+    )
 
 
 def _raw(verdict: Verdict) -> str:
-    return "" if verdict.raw_outcome is verdict.outcome else f"before: {words.OUTCOMES[verdict.raw_outcome].word.lower()}"
+    return (
+        "" if verdict.raw_outcome is verdict.outcome else f"before: {words.OUTCOMES[verdict.raw_outcome].word.lower()}"
+    )
 
 
 def _issue(verdict: Verdict, definition: Definition | None) -> str:
@@ -166,10 +201,17 @@ def _step(verdict: Verdict, definition: Definition | None) -> str:
 
 def _part(verdict: Verdict, part: Judged, audit: Audit) -> Part:
     measurement = _measured(audit, verdict.metric, part.attribute, part.value)
-    return Part(group=words.groups(part.attribute, part.groups, _rows(measurement)),
-                look=words.OUTCOMES[part.outcome], value=words.shown(verdict.unit, part.value, verdict.threshold),
-                span=words.span(verdict.unit, part.low, part.high), n=f"{part.n:,}", reason=part.reason or "also judged")
+    return Part(
+        group=words.groups(part.attribute, part.groups, _rows(audit, part.attribute, measurement)),
+        look=words.OUTCOMES[part.outcome],
+        value=words.shown(verdict.unit, part.value, verdict.threshold),
+        span=words.span(verdict.unit, part.low, part.high),
+        n=f"{part.n:,}",
+        reason=part.reason or "also judged",
+    )
 
 
-def _rows(measurement: Measurement | None) -> dict[str, int]:
-    return {group.level: group.n for group in measurement.groups} if measurement else {}
+def _rows(audit: Audit, attribute: str | None, measurement: Measurement | None) -> dict[str, int]:
+    """The rows of each level: as the measurement counted them, else as they stand in the data."""
+    found = {level.level: level.n for a in audit.data.attributes if a.name == attribute for level in a.levels}
+    return found | {group.level: group.n for group in measurement.groups} if measurement else found

@@ -1,4 +1,4 @@
-"""An Audit as the ordered content of a report, the same for every format, and the template environment that prints it."""
+"""An Audit as the ordered content of a report, the same for every format, and the templates' environment."""
 
 from __future__ import annotations
 
@@ -46,26 +46,43 @@ class View:
     @property
     def plots(self) -> tuple[Plot, ...]:
         """Every figure of the report."""
-        return tuple(plot for section in self.sections for plot in (
-            *section.plots, *(plot for table in section.tables for plot in table.plots)))
+        return tuple(
+            plot
+            for section in self.sections
+            for plot in (*section.plots, *(plot for table in section.tables for plot in table.plots))
+        )
 
 
 def view(audit: Audit) -> View:
     """The content of the report of `audit`."""
     return View(
-        title=words.name(audit.model.name or audit.model.id), model_id=words.name(audit.model.id), audit_id=audit.audit_id,
-        as_of=audit.provenance.as_of, banner=verdicts.banner(audit), card=background.card(audit),
-        attention=verdicts.attention(audit), gates=verdicts.gates(audit), confidence=verdicts.confidence(audit),
-        requirements=tuple((words.human(words.name(r.name)), words.MET if r.met else words.UNMET, words.sentence(r.message))
-                           for r in audit.requirements),
-        sections=sections.sections(audit), data=background.data(audit), attributes=background.attributes(audit.data),
-        limits=background.limits(audit), definitions=background.definitions(audit),
-        provenance=background.provenance(audit), policy=background.policy(audit),
-        policy_text=words.clean(audit.policy.text) if audit.policy else "", tool_version=audit.provenance.tool_version)
+        title=words.name(audit.model.name or audit.model.id),
+        model_id=words.name(audit.model.id),
+        audit_id=audit.audit_id,
+        as_of=audit.provenance.as_of,
+        banner=verdicts.banner(audit),
+        card=background.card(audit),
+        attention=verdicts.attention(audit),
+        gates=verdicts.gates(audit),
+        confidence=verdicts.confidence(audit),
+        requirements=tuple(
+            (words.human(words.name(r.name)), words.MET if r.met else words.UNMET, words.sentence(r.message))
+            for r in audit.requirements
+        ),
+        sections=sections.sections(audit),
+        data=background.data(audit),
+        attributes=background.attributes(audit.data),
+        limits=background.limits(audit),
+        definitions=background.definitions(audit),
+        provenance=background.provenance(audit),
+        policy=background.policy(audit),
+        policy_text=words.clean(audit.policy.text) if audit.policy else "",
+        tool_version=audit.provenance.tool_version,
+    )
 
 
 def printable(value: Any) -> str:
-    """What a template may print: text, made safe to read, and whole numbers. Anything else is a fault in the template."""
+    """What a template may print: text, made safe to read, and whole numbers. Anything else is the template's fault."""
     from enum import Enum
 
     if isinstance(value, bool | Enum) or not isinstance(value, str | int):
@@ -77,7 +94,14 @@ def environment(finalize: Callable[[Any], str]) -> Environment:
     """The strict, escaping template environment over templates/report."""
     from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
-    made = Environment(loader=FileSystemLoader(shipped.templates() / "report"), autoescape=True, undefined=StrictUndefined,
-                       finalize=finalize, trim_blocks=True, lstrip_blocks=True, keep_trailing_newline=True)
+    made = Environment(
+        loader=FileSystemLoader(shipped.templates() / "report"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        finalize=finalize,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
+    )
     made.globals |= {"shapes": drawing.shapes, "drawing_height": drawing.height, "drawing_width": drawing.width}
     return made

@@ -40,9 +40,9 @@ STATUSES = {
     Status.NO_POLICY: Look("–", "No policy", "neutral"),
 }
 SEVERITIES = {
-    Severity.error: "error: blocks",
-    Severity.warning: "warning: asks for review",
-    Severity.info: "info: only informs",
+    Severity.error: "error gate",
+    Severity.warning: "warning gate",
+    Severity.info: "info gate",
 }
 RATES = {
     "selection rate": "share of the group given the favourable outcome",
@@ -55,7 +55,7 @@ UNMET = Look("✕", "Not met", "bad")
 
 
 def clean(text: str) -> str:
-    """`text` with control characters and invisible direction marks written out, so that what is read is what is there."""
+    """`text` with control characters and invisible direction marks written out: what is read is what is there."""
     if text.isprintable():
         return text
     return "".join(_visible(character) for character in text.replace("\r\n", "\n").replace("\t", "    "))
@@ -84,7 +84,7 @@ def name(text: str, limit: int = NAME_LIMIT) -> str:
 
 def short(text: str, limit: int = 22) -> str:
     """A name short enough to label a chart."""
-    line = " ".join(clean(text[:limit + 1]).split())
+    line = " ".join(clean(text[: limit + 1]).split())
     return line if len(line) <= limit else f"{line[: limit - 1]}…"
 
 
@@ -144,7 +144,7 @@ def sentence(text: str) -> str:
 
 def first_sentence(text: str) -> str:
     """The first sentence of a definition: what a reader needs beside the number."""
-    return re.split(r"(?<=[.!?]) +(?=[A-Z])", text, maxsplit=1)[0]
+    return re.split(r"(?<=[.!?])\s+(?=[A-Z])", text, maxsplit=1)[0]
 
 
 def human(identifier: str) -> str:

@@ -112,15 +112,20 @@ def examples(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
+def commit(folder: Path) -> None:
+    """All of `folder` as a commit."""
+    who = ["-c", "safe.directory=*", "-c", "user.name=Runner", "-c", "user.email=runner@example.com"]
+    for words in (["init", "--quiet"], ["add", "--all"], ["commit", "--quiet", "--message", "All of it"]):
+        subprocess.run(["git", *who, *words], cwd=folder, check=True)
+
+
 @pytest.fixture
 def workspace(examples: Path, tmp_path: Path) -> Path:
     """A clean checkout of the examples that belongs to the runner's user."""
     folder = tmp_path / "workspace"
     shutil.copytree(examples, folder)
     (folder / ".gitignore").write_text("__pycache__/\n")
-    who = ["-c", "user.name=Runner", "-c", "user.email=runner@example.com"]
-    for words in (["init", "--quiet"], ["add", "--all"], [*who, "commit", "--quiet", "--message", "Examples"]):
-        subprocess.run(["git", *words], cwd=folder, check=True)
+    commit(folder)
     for path in (folder, *folder.rglob("*")):
         os.chown(path, RUNNER, RUNNER)
     return folder

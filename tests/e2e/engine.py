@@ -17,7 +17,7 @@ import tempfile
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NoReturn
 
@@ -36,7 +36,7 @@ CERTIFICATES = "/etc/ssl/certs/ca-certificates.crt"
 class Engine:
     """A running engine, by the environment that leads a client to it."""
 
-    environment: Mapping[str, str]
+    environment: Mapping[str, str] = field(repr=False)
 
     def docker(self, *words: str, check: bool = True, timeout: float = 900) -> subprocess.CompletedProcess[str]:
         """Run `docker` with `words`; with `check`, a failure shows what it printed."""
@@ -44,7 +44,9 @@ class Engine:
             ["docker", *words], env=self.environment, capture_output=True, text=True, timeout=timeout, check=False
         )
         if check and made.returncode:
-            pytest.fail(f"docker {' '.join(words)} exited {made.returncode}\n{made.stdout[-6000:]}\n{made.stderr[-6000:]}")
+            pytest.fail(
+                f"docker {' '.join(words)} exited {made.returncode}\n{made.stdout[-6000:]}\n{made.stderr[-6000:]}"
+            )
         return made
 
 
@@ -94,9 +96,12 @@ def _own_engine(environment: Mapping[str, str]) -> Iterator[Engine]:
     places = ["--data-root", folder / "data", "--exec-root", folder / "exec", "-p", folder / "dockerd.pid"]
     with (folder / "log").open("wb") as log:
         daemon = subprocess.Popen(
-            ["dockerd", *places, "-H", f"unix://{folder}/docker.sock"], stdin=subprocess.DEVNULL, stdout=log, stderr=log,
+            ["dockerd", *places, "-H", f"unix://{folder}/docker.sock"],
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=log,
             start_new_session=True,
-        )  # fmt: skip
+        )
     try:
         deadline = time.monotonic() + 60
         while not _answers(engine):
@@ -130,8 +135,11 @@ def _stand_in(engine: Engine) -> None:
     engine.docker("import", str(_base_archive()), f"glassalpha-test/debian:{RELEASE}")
     with tempfile.TemporaryDirectory() as made:
         context = Path(made)
-        lines = [f"FROM glassalpha-test/debian:{RELEASE}", "RUN python3 -m venv /usr/local",
-                 "ENV PATH=/usr/local/bin:/usr/local/sbin:/usr/sbin:/usr/bin:/sbin:/bin", 'CMD ["python3"]']  # fmt: skip
+        lines = [
+            f"FROM glassalpha-test/debian:{RELEASE}",
+            "RUN python3 -m venv /usr/local",
+            "ENV PATH=/usr/local/bin:/usr/local/sbin:/usr/sbin:/usr/bin:/sbin:/bin",
+        ]
         bundle = Path(ssl.get_default_verify_paths().cafile or CERTIFICATES)
         if bundle.is_file():
             shutil.copy(bundle, context / "certificates.crt")

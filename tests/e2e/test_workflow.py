@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.e2e.conftest import EVENTS, Action
+from tests.e2e.conftest import EVENTS, Action, commit
 from tests.e2e.engine import BASE, ROOT, unavailable
 
 pytestmark = pytest.mark.e2e
@@ -49,9 +49,7 @@ def checkout(examples: Path, tmp_path: Path) -> Path:
     shutil.rmtree(folder / ".github" / "workflows", ignore_errors=True)
     (folder / ".github" / "workflows").mkdir(parents=True)
     (folder / ".github" / "workflows" / "audit.yml").write_text(WORKFLOW)
-    who = ["-c", "user.name=Runner", "-c", "user.email=runner@example.com"]
-    for words in (["init", "--quiet"], ["add", "--all"], [*who, "commit", "--quiet", "--message", "Checkout"]):
-        subprocess.run(["git", *words], cwd=folder, check=True)
+    commit(folder)
     return folder
 
 
@@ -66,10 +64,11 @@ def test_a_workflow_uses_the_action(action: Action, checkout: Path, tmp_path: Pa
     ran = subprocess.run(
         [act, "pull_request", "--rm", "--bind", "--eventpath", EVENTS / "pull_request.opened.json", "--platform",
          f"ubuntu-latest={BASE}", "--pull=false", "--action-offline-mode", "--network", "host",
-         "--container-daemon-socket", socket, "--secret", "GITHUB_TOKEN=none"],
+         "--container-daemon-socket", socket, "--secret", "GITHUB_TOKEN=none", "--verbose"],
         cwd=checkout, env=environment, capture_output=True, text=True, timeout=900, check=False,
     )  # fmt: skip
     log = ran.stdout + ran.stderr
+    Path("/tmp/w/act2.log").write_text(log)
     assert "later steps see BLOCKED 2 failure" in log, log[-6000:]
     assert ran.returncode == 1
     assert "::error file=policies/org_credit_baseline_v1.yaml,line=" in log

@@ -6,6 +6,7 @@ import functools
 import json
 import os
 import shutil
+import site
 import struct
 import subprocess
 import sys
@@ -57,6 +58,8 @@ def _python(prefix: tuple[str, ...], python: str) -> list[str] | None:
     environment = {"PYTHONPATH": str(ROOT), "GITHUB_TOKEN": "ghs_secret", "PATH": os.defpath}
     if python != sys.executable:
         environment["PYTHONUSERBASE"] = sys.prefix
+    elif site.ENABLE_USER_SITE:
+        environment["PYTHONUSERBASE"] = site.getuserbase()
     env = ["env", "-i", *[f"{name}={value}" for name, value in environment.items()]]
     command = [*prefix, *env, python, "-P", "-B", "-c"]
     probe = subprocess.run([*command, "import sklearn, pandas, joblib"], capture_output=True, cwd="/", check=False)
@@ -78,6 +81,7 @@ def _command(situation: str) -> list[str]:
         found = next(filter(None, (_python(*way) for way in ways)), None)
     else:
         found = _python((), sys.executable)
+        assert found, "this interpreter does not start with our packages"
     if found is None:
         pytest.skip(f"no interpreter with our packages for this situation: {situation}")
     return found

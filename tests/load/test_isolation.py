@@ -105,7 +105,7 @@ def test_without_landlock_the_filter_still_stops_writing(folder: Path) -> None:
 @pytest.mark.parametrize("machine", sorted(MACHINES))
 def test_the_filter_program_decides_as_listed(machine: str) -> None:
     column, architecture, open_, openat, clone, fcntl, ioctl, prlimit = MACHINES[machine]
-    program = [step for step in struct.iter_unpack("<HBBI", build_filter(machine))]
+    program = list(struct.iter_unpack("<HBBI", build_filter(machine)))
 
     def decide(number: int, *arguments: int, arch: int = architecture) -> int:
         return simulate(program, struct.pack("<IIQ6Q", number, arch, 0, *arguments, *[0] * (6 - len(arguments))))

@@ -18,7 +18,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import OneHotEncoder
 
 from glassalpha_action.documents import UserError
-from glassalpha_action.load.child import Refusal, find_column
+from glassalpha_action.load.child import ModelError, find_column
 from glassalpha_action.load.model import Trust, find_format, score, show
 
 RANDOM = np.random.default_rng(7)
@@ -31,9 +31,9 @@ def fit(classifier: Any, labels: Any = LABELS) -> Any:
     return make_pipeline(encode, classifier).fit(FEATURES, labels)
 
 
-def error(path: Path, label: str = "1", trust: Trust = Trust.sandbox, format: str | None = None) -> UserError:
+def error(path: Path, label: str = "1", trust: Trust = Trust.sandbox, kind: str | None = None) -> UserError:
     with pytest.raises(UserError) as caught:
-        score(path, FEATURES, positive_label=label, trust=trust, format=format)
+        score(path, FEATURES, positive_label=label, trust=trust, format=kind)
     assert str(caught.value).isprintable()
     return caught.value
 
@@ -88,7 +88,7 @@ def test_labels_are_compared_as_text(classes: list[Any], label: str, column: int
 
 @pytest.mark.parametrize(("classes", "label"), [([0, 1], "2"), ([], "1"), (["1", "1.0"], "01"), ([0.5, 1.5], "1")])
 def test_a_label_of_no_class_or_of_several_is_refused(classes: list[Any], label: str) -> None:
-    with pytest.raises(Refusal):
+    with pytest.raises(ModelError):
         find_column(classes, label)
 
 
@@ -118,12 +118,11 @@ def test_scores_that_are_no_probabilities_are_refused(tmp_path: Path) -> None:
     assert "200 of 200 scores are NaN or infinite" in str(error(tmp_path / "m.joblib"))
 
 
-def test_another_scikit_learn_is_a_warning(tmp_path: Path) -> None:
-    class Older(LogisticRegression):
-        def __reduce__(self) -> Any:
-            return LogisticRegression, (), self.__getstate__() | {"_sklearn_version": "1.2.0"}
-
-    joblib.dump(Older().fit(FEATURES[["amount"]], LABELS), tmp_path / "m.joblib")
+def test_another_scikit_learn_is_a_warning(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    model = LogisticRegression().fit(FEATURES[["amount"]], LABELS)
+    with monkeypatch.context() as older:
+        older.setattr("sklearn.base.__version__", "1.2.0")
+        joblib.dump(model, tmp_path / "m.joblib")
     scores = score(tmp_path / "m.joblib", FEATURES[["amount"]], positive_label="1")
     assert len(scores.warnings) == 1
     assert f"was saved with scikit-learn 1.2.0 and read with {scores.versions['scikit-learn']}" in scores.warnings[0]

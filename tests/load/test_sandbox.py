@@ -5,9 +5,9 @@ from __future__ import annotations
 import json
 import os
 import struct
-import subprocess
 import sys
 import time
+import venv
 from pathlib import Path
 
 import numpy as np
@@ -75,9 +75,15 @@ def test_an_answer_is_read_back() -> None:
     ],
 )
 def test_any_other_answer_is_a_failure(data: bytes, kind: str) -> None:
-    with pytest.raises(sandbox.Failure) as caught:
+    with pytest.raises(sandbox.SandboxError) as caught:
         sandbox.read_answer(data, 3)
     assert caught.value.kind == kind
+
+
+def test_a_refusal_names_the_version_the_model_was_saved_with() -> None:
+    with pytest.raises(sandbox.SandboxError) as caught:
+        sandbox.read_answer(frames(VERSIONS, ("W", b"1.2.0"), ("E", b"load\nAttributeError: gone")), 3)
+    assert caught.value.detail == "saved with scikit-learn 1.2.0; AttributeError: gone"
 
 
 @pytest.mark.parametrize(
@@ -85,8 +91,8 @@ def test_any_other_answer_is_a_failure(data: bytes, kind: str) -> None:
     [
         ("child.send('S', bytes(24))", "frames out of order"),
         ("child.send('S', b'123')", "frames out of order"),
-        ("child.os.write(child.answer_fd, b'\\xff' * 100000)", "more bytes than the scores take"),
-        ("child.os.close(child.answer_fd)\nimport time; time.sleep(60)", "without giving scores"),
+        ("child.os.write(child.ANSWER_FD, b'\\xff' * 100000)", "more bytes than the scores take"),
+        ("child.os.close(child.ANSWER_FD)\nimport time; time.sleep(60)", "without giving scores"),
     ],
 )
 def test_a_model_that_writes_its_own_answer_is_refused(tmp_path: Path, code: str, told: str) -> None:
@@ -128,7 +134,7 @@ def test_a_fork_bomb_does_not_start(tmp_path: Path) -> None:
 
 def test_children_of_a_trusted_model_end_with_it(tmp_path: Path) -> None:
     mark = tmp_path / "pid"
-    fork = "import os, time\npid = os.fork()\nif not pid: os.closerange(3, 99), time.sleep(60)\n"
+    fork = "import os, time\npid = os.fork()\nif not pid: os.closerange(3, 200), time.sleep(60)\n"
     code = fork + f"open({str(mark)!r}, 'w').write(str(pid))"
     score(write_pickle(tmp_path / "m.pkl", OBEDIENT + code), FEATURES, positive_label="1", trust=Trust.trusted)
     for _ in range(50):
@@ -162,10 +168,8 @@ def test_a_child_that_does_not_start(tmp_path: Path, monkeypatch: pytest.MonkeyP
 
 
 def test_a_child_without_our_packages(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    base = sys._base_executable  # type: ignore[attr-defined]
-    if subprocess.run([base, "-P", "-c", "import numpy"], capture_output=True, env={}, check=False).returncode == 0:
-        pytest.skip("the interpreter without the virtual environment has numpy of its own")
-    monkeypatch.setattr(sys, "executable", base)
+    venv.create(tmp_path / "venv", symlinks=True)
+    monkeypatch.setattr(sys, "executable", str(tmp_path / "venv/bin/python"))
     assert "cannot import (No module named" in refused(tmp_path / "m.pkl", OBEDIENT)
 
 
@@ -178,8 +182,8 @@ def test_large_features_and_noise_do_not_block(tmp_path: Path) -> None:
 
 
 def test_nothing_is_left_behind(tmp_path: Path) -> None:
-    open_files = len(os.listdir("/proc/self/fd"))
+    open_files = len(list(Path("/proc/self/fd").iterdir()))
     refused(tmp_path / "m.pkl", "raise ValueError")
-    assert len(os.listdir("/proc/self/fd")) == open_files
+    assert len(list(Path("/proc/self/fd").iterdir())) == open_files
     with pytest.raises(ChildProcessError):
         os.waitpid(-1, os.WNOHANG)

@@ -12,7 +12,7 @@ def test_a_link_is_what_the_docstring_says() -> None:
     previous, digest = "a" * 64, "b" * 64
     by_hand = hashlib.sha256(b"glassalpha-registry-link/1\n" + b"a" * 64 + b"\n7\n" + b"b" * 64).hexdigest()
     assert chain.link(previous, 7, digest) == by_hand
-    assert chain.GENESIS == hashlib.sha256(b"glassalpha-registry-genesis/1").hexdigest()
+    assert hashlib.sha256(b"glassalpha-registry-genesis/1").hexdigest() == chain.GENESIS
 
 
 def test_each_part_of_a_link_counts() -> None:

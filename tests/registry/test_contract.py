@@ -204,6 +204,13 @@ def test_text_that_no_json_can_hold_is_refused(registry: Registry) -> None:
     assert registry.head().seq == 0
 
 
+def test_reading_sees_one_moment_and_passes_on_the_callers_own_errors(opener: Callable[[], Registry]) -> None:
+    with opener() as registry, registry.reading(), registry.reading():
+        assert registry.verify() == []
+    with opener() as registry, pytest.raises(FileNotFoundError), registry.reading():
+        raise FileNotFoundError(2, "a file of the caller's")
+
+
 def test_a_failure_inside_an_append_leaves_nothing(registry: Registry, monkeypatch: pytest.MonkeyPatch) -> None:
     real = type(registry).insert
 

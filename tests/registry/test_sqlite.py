@@ -6,6 +6,8 @@ import os
 import resource
 import shutil
 import sqlite3
+import subprocess
+import sys
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -15,24 +17,35 @@ import pytest
 import sqlite_utils
 
 from glassalpha_action.documents import UserError
-from glassalpha_action.registry import connect, schema
+from glassalpha_action.registry import connect, migrations, schema
 from glassalpha_action.registry.sqlite import SQLiteRegistry
 from tests import samples
 from tests.registry.backends import HOSTILE, NOW, fill
 
 
-def refused(path: Path | str, *, create: bool = False, submit: bool = False) -> UserError:
-    """The error of opening, and where asked of submitting; the file must stay as it was."""
-    before = Path(path).read_bytes() if Path(path).is_file() else None
-    with pytest.raises(UserError) as caught, connect(str(path), create=create) as registry:
+def use(url: str, *, create: bool, submit: bool) -> None:
+    with connect(url, create=create) as registry:
         registry.query_all()
         if submit:
             registry.submit(samples.audit(as_of="2025-03-01"), recorded_at=NOW)
-        registry.query_failed_gates_summary()
         if problems := registry.verify():
             raise UserError(problems[0], exit_code=5)
+
+
+def refused(path: Path | str, *, create: bool = False, submit: bool = False) -> UserError:
+    """The error of opening, and where asked of submitting; the file must stay as it was."""
+    before = Path(path).read_bytes() if Path(path).is_file() else None
+    with pytest.raises(UserError) as caught:
+        use(str(path), create=create, submit=submit)
     assert (Path(path).read_bytes() if before is not None else None) == before
     assert "\n" not in str(caught.value)
+    return caught.value
+
+
+def unopened(path: Path) -> UserError:
+    with pytest.raises(UserError) as caught:
+        connect(path)
+    assert caught.value.exit_code == 4
     return caught.value
 
 
@@ -77,6 +90,7 @@ def test_nothing_there(tmp_path: Path) -> None:
     assert refused(tmp_path, create=True).exit_code == 2
     assert refused("", create=True).exit_code == 2
     assert refused("nul\0.db", create=True).exit_code == 2
+    assert "name too long" in str(unopened(tmp_path / ("x" * 1_000)))
 
 
 @pytest.mark.parametrize("content", [b"", b"not a database", b"SQLite format 3\0", bytes(8192), os.urandom(8192)])
@@ -110,8 +124,7 @@ def test_a_byte_changed_in_any_page_is_found_or_harmless(file: Path, tmp_path: P
                 else:
                     assert registry.query_all() == rows
         except UserError as error:
-            found += 1
-            assert error.exit_code in {2, 4, 5}
+            found += error.exit_code in {2, 4, 5}
     assert found > 20
 
 
@@ -129,7 +142,7 @@ def test_a_byte_changed_in_a_record_is_always_found(file: Path, tmp_path: Path) 
 
 def test_somebody_elses_database(tmp_path: Path) -> None:
     path = tmp_path / "other.db"
-    sqlite_utils.Database(path)["t"].insert({"a": 1})
+    sqlite_utils.Database(path).table("t").insert({"a": 1})
     error = refused(path, create=True)
     assert (error.exit_code, "no registry" in str(error)) == (2, True)
 
@@ -145,13 +158,13 @@ def test_a_newer_schema_is_refused(file: Path) -> None:
 
 def test_an_older_schema_is_brought_forward(file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     later = sqlite_utils.Migrations("glassalpha-registry")
-    later()(schema.tables)
+    later()(migrations.tables)
 
     @later()
     def notes(db: sqlite_utils.Database) -> None:
         db.execute("CREATE TABLE notes (seq INTEGER PRIMARY KEY)")
 
-    monkeypatch.setattr(schema, "MIGRATIONS", later)
+    monkeypatch.setattr(migrations, "MIGRATIONS", later)
     monkeypatch.setattr(schema, "SCHEMA_VERSION", 2)
     for _ in range(2):
         with connect(str(file)) as registry:
@@ -161,14 +174,14 @@ def test_an_older_schema_is_brought_forward(file: Path, monkeypatch: pytest.Monk
 
 
 def test_the_schema_version_is_the_number_of_migrations(file: Path) -> None:
-    assert len(schema.MIGRATIONS.applied(sqlite_utils.Database(file))) == schema.SCHEMA_VERSION
+    assert len(migrations.MIGRATIONS.applied(sqlite_utils.Database(file))) == schema.SCHEMA_VERSION
 
 
 @pytest.mark.parametrize("table", schema.TABLES)
 def test_rows_can_be_neither_changed_nor_removed(file: Path, table: str) -> None:
     database = sqlite3.connect(file)
-    column = database.execute(f"SELECT * FROM {table}").description[0][0]
-    for sql in (f"UPDATE {table} SET {column} = {column}", f"DELETE FROM {table}"):
+    column = database.execute(f"SELECT * FROM {table}").description[0][0]  # noqa: S608
+    for sql in (f"UPDATE {table} SET {column} = {column}", f"DELETE FROM {table}"):  # noqa: S608
         with pytest.raises(sqlite3.IntegrityError, match="append-only"):
             database.execute(sql)
 
@@ -177,7 +190,7 @@ def test_a_record_can_be_neither_replaced_nor_slipped_in(file: Path) -> None:
     database = sqlite3.connect(file)
     for seq, link in ((2, "'x'"), (6, "'x'"), (-1, "'x'"), (5, "(SELECT link FROM records WHERE seq = 2)")):
         with pytest.raises(sqlite3.IntegrityError, match="append-only"):
-            database.execute(f"INSERT OR REPLACE INTO records VALUES ({seq}, 'audit', 'x', 'main', 'x', {link}, x'00')")
+            database.execute(f"INSERT OR REPLACE INTO records VALUES ({seq}, 'audit', 'x', 'main', 'x', {link}, x'')")  # noqa: S608
 
 
 def test_a_read_only_file_can_be_read_and_not_written() -> None:
@@ -206,9 +219,11 @@ def test_a_file_that_may_not_be_read() -> None:
         path = folder / "registry.db"
         connect(str(path), create=True).close()
         path.chmod(0)
-        with nobody(), pytest.raises(UserError, match="cannot be opened") as caught:
-            connect(str(path))
-        assert caught.value.exit_code == 4
+        with nobody():
+            assert "cannot be opened" in str(unopened(path))
+        folder.chmod(0o700)
+        with nobody():
+            assert "Permission denied" in str(unopened(path))
     finally:
         shutil.rmtree(folder)
 
@@ -222,13 +237,14 @@ def test_a_full_disk_records_nothing(file: Path, room: int) -> None:
     with connect(str(file)) as registry:
         resource.setrlimit(resource.RLIMIT_FSIZE, (file.stat().st_size + room, hard))
         try:
-            with pytest.raises(UserError, match=r"disk|full") as caught:
-                for audit in audits:
-                    registry.submit(audit, recorded_at=NOW)
-                    recorded += 1
+            for audit in audits:
+                registry.submit(audit, recorded_at=NOW)
+                recorded += 1
+        except UserError as error:
+            full = error
         finally:
             resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
-        assert caught.value.exit_code == 4
+        assert (full.exit_code, "disk" in str(full)) == (4, True)
         assert registry.head().seq == 4 + recorded
         assert registry.submit(audits[recorded], recorded_at=NOW).new
     with connect(str(file)) as registry:
@@ -278,6 +294,15 @@ def test_hostile_file_names(tmp_path: Path, name: str) -> None:
     assert str(error).isprintable()
     connect(str(tmp_path / name), create=True).close()
     assert [p.name for p in tmp_path.iterdir()] == [name]
+
+
+def test_reading_does_not_load_what_only_writing_needs(file: Path) -> None:
+    code = (
+        "import sys; from glassalpha_action.registry import connect; r = connect(sys.argv[1]); r.query_all(); "
+        "r.query_failed_gates_summary(); r.verify(); print(sorted({'pandas', 'sqlite_utils'} & set(sys.modules)))"
+    )
+    ran = subprocess.run([sys.executable, "-c", code, str(file)], check=True, capture_output=True, text=True)
+    assert ran.stdout == "[]\n"
 
 
 def test_other_tools_can_read_it(file: Path) -> None:

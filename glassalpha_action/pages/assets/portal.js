@@ -91,7 +91,9 @@
   }
 
   // ---- charts ------------------------------------------------------------------------------------------------------
-  const colour = name => getComputedStyle(document.body).getPropertyValue(`--ga-${name}`).trim();
+  const paper = { ink: "#1d2733", quiet: "#56606e", line: "#dfe4ea", ground: "#fff" };
+  let printing = false;
+  const colour = name => (printing && paper[name]) || getComputedStyle(document.body).getPropertyValue(`--ga-${name}`).trim();
   const words = { PASSED: "Passed", REVIEW: "Needs review", BLOCKED: "Blocked", NO_POLICY: "No policy" };
   const tones = { PASSED: "good", REVIEW: "caution", BLOCKED: "bad", NO_POLICY: "neutral" };
   const lines = ["#4f7fc0", "#c77d2e", "#5a9e6f", "#a667a8", "#8a8f3c"];
@@ -139,7 +141,7 @@
       const [data, layout] = figures[place.dataset.gaChart]();
       const font = { family: getComputedStyle(document.body).fontFamily, size: 12, color: ink };
       Plotly.react(place, data, {
-        ...layout, font, margin: { l: 8, r: 8, t: 8, b: 8 }, paper_bgcolor: "transparent", plot_bgcolor: "transparent", separators: ".,",
+        ...layout, ...(printing ? { width: place.closest(".ga-two") ? 320 : 660, height: 260 } : {}), font, margin: { l: 8, r: 8, t: 8, b: 8 }, paper_bgcolor: "transparent", plot_bgcolor: "transparent", separators: ".,",
         legend: { orientation: "h", x: 0, y: 1.02, yanchor: "bottom" }, xaxis: { ...axis, ...layout.xaxis }, yaxis: { ...axis, ...layout.yaxis },
         hoverlabel: { bgcolor: colour("ground"), bordercolor: line, font },
       }, { displayModeBar: false, responsive: true });
@@ -152,8 +154,9 @@
     script.onload = () => {
       draw();
       new MutationObserver(draw).observe(document.body, { attributes: true, attributeFilter: ["data-md-color-scheme"] });
-      addEventListener("beforeprint", draw);
-      addEventListener("afterprint", draw);
+      // The page is still laid out for the screen when this is told: the width on paper is given.
+      addEventListener("beforeprint", () => { printing = true; draw(); });
+      addEventListener("afterprint", () => { printing = false; draw(); });
     };
     document.head.append(script);
   }

@@ -1,0 +1,183 @@
+from __future__ import annotations
+
+import hashlib
+import json
+import time
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+
+from glassalpha_action import report
+from glassalpha_action.cli.portal import build, portal
+from glassalpha_action.documents import UserError
+from glassalpha_action.pages.reading import read_portfolio
+from glassalpha_action.records import Status
+from glassalpha_action.registry import connect
+from tests import samples
+from tests.pages.portfolios import HOSTILE, hostile_audit, registry
+
+AUDITS = [samples.audit("fraud_v3", Status.PASSED, "2025-01-03"), samples.audit("credit_v2", Status.PASSED, "2024-12-01"),
+          samples.audit("credit_v2", Status.BLOCKED, "2025-01-05")]  # fmt: skip
+
+
+@pytest.fixture
+def database(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
+    """A registry in an otherwise empty current folder."""
+    monkeypatch.chdir(tmp_path)
+    return registry(tmp_path / "model_registry.db", AUDITS)
+
+
+def digests(folder: Path) -> dict[str, str]:
+    """The digest of every file under `folder`."""
+    return {str(path.relative_to(folder)): hashlib.sha256(path.read_bytes()).hexdigest()
+            for path in sorted(folder.rglob("*")) if path.is_file()}  # fmt: skip
+
+
+def test_reading_gives_each_model_its_latest_audit_its_history_and_its_own_bytes(database: str) -> None:
+    with connect(database) as opened:
+        found = read_portfolio(opened, None, "0.1.0")
+        head = opened.head().link
+    assert [(model.id, model.audit.status) for model in found.models] == [("credit_v2", "BLOCKED"), ("fraud_v3", "PASSED")]
+    assert [past.status for past in found.models[0].past] == ["PASSED", "BLOCKED"]
+    assert found.models[0].past[1].gates["demographic-parity-difference"] == (0.13, "FAIL")
+    assert all(model.json == model.audit.to_json() for model in found.models)
+    assert (found.as_of, found.head) == ("2025-01-05", head)
+
+
+def test_an_earlier_day_leaves_later_audits_out(database: str) -> None:
+    with connect(database) as opened:
+        found = read_portfolio(opened, "2025-01-04", "0.1.0")
+    assert {model.id: model.audit.status for model in found.models} == {"credit_v2": "PASSED", "fraud_v3": "PASSED"}
+
+
+def test_a_team_named_on_submission_counts_over_the_one_in_the_audit(tmp_path: Path) -> None:
+    path = str(tmp_path / "registry.db")
+    with connect(path, create=True) as opened:
+        opened.submit(AUDITS[0], recorded_at="2025-02-01T00:00:00Z", metadata={"team": "fraud"})
+        assert read_portfolio(opened, None, "0.1.0").models[0].team == "fraud"
+
+
+def test_the_portal_is_built_from_any_folder_and_twice_the_same(database: str, tmp_path: Path) -> None:
+    first = build(database, tmp_path / "one", reports=None)
+    assert digests(first) == digests(build(database, tmp_path / "two", reports=None))
+    for path in ("index.html", "about/index.html", "models/credit_v2/index.html", "models/credit_v2/audit.json",
+                 "policies/sample-policy/1.0/index.html", "downloads/models.csv", "guides/exit-codes.html"):  # fmt: skip
+        assert (first / path).is_file(), path
+    assert (first / "models/credit_v2/audit.json").read_bytes() == AUDITS[2].to_json()
+
+
+def test_every_page_carries_day_head_and_version_and_asks_no_other_host(database: str, tmp_path: Path) -> None:
+    place = build(database, tmp_path / "out", reports=None)
+    with connect(database) as opened:
+        head = opened.head().link
+    for page in place.rglob("*.html"):
+        text = page.read_text(encoding="utf-8")
+        assert "Generated for 2025-01-05" in text, page
+        assert head[:16] in text, page
+        assert 'src="http' not in text, page
+        assert "<link" not in text or 'rel="stylesheet" href="http' not in text, page
+
+
+def test_the_search_knows_models_and_policies_from_a_folder_too(database: str, tmp_path: Path) -> None:
+    place = build(database, tmp_path / "out", reports=None)
+    index = json.loads((place / "search/search_index.json").read_text(encoding="utf-8"))
+    found = {entry["location"]: entry for entry in index["docs"]}
+    assert "fails Demographic parity difference gate" in found["models/credit_v2/index.html"]["text"]
+    assert "policies/sample-policy/1.0/index.html" in found
+    script = (place / "search/search_index.js").read_text(encoding="utf-8")
+    assert json.loads(script.removeprefix("var __index = ")) == index
+
+
+def test_hostile_names_build_and_reach_search_as_text(tmp_path: Path) -> None:
+    database = registry(tmp_path / "registry.db", [hostile_audit(name) for name in HOSTILE])
+    place = build(database, tmp_path / "out", reports=None)
+    index = json.loads((place / "search/search_index.json").read_text(encoding="utf-8"))
+    made = [entry for entry in index["docs"] if entry["location"].startswith(("models/", "policies/"))]
+    assert len(made) == 2 * len(HOSTILE) + 2
+    assert not [entry for entry in made if "<" in entry["title"] + entry["text"]]
+    page = next(place.glob("models/script-alert*/index.html")).read_text(encoding="utf-8")
+    assert "<script>alert" not in page
+    assert "<title>&lt;script&gt;alert(1)&lt;/script&gt; - " in page
+
+
+def test_an_empty_registry_gives_a_portal_that_says_what_to_do(tmp_path: Path) -> None:
+    place = build(registry(tmp_path / "registry.db", []), tmp_path / "out", reports=None)
+    text = (place / "index.html").read_text(encoding="utf-8")
+    assert "The registry holds no audit yet" in text
+    assert "Registry head <code" in text
+
+
+def test_reports_are_made_once_for_an_audit(database: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    made: list[str] = []
+    monkeypatch.setattr(report, "render_html", lambda audit: made.append(audit.model.id) or f"html of {audit.model.id}")
+    monkeypatch.setattr(report, "render_pdf", lambda audit: made.append(audit.model.id) or b"%PDF-")
+    for place in ("one", "two"):
+        build(database, tmp_path / place, reports=tmp_path / "kept")
+    assert sorted(made) == ["credit_v2", "credit_v2", "fraud_v3", "fraud_v3"]
+    assert (tmp_path / "two/models/fraud_v3/report.html").read_text(encoding="utf-8") == "html of fraud_v3"
+    assert 'href="report.pdf"' in (tmp_path / "two/models/fraud_v3/index.html").read_text(encoding="utf-8")
+
+
+def test_a_mkdocs_file_of_ones_own_is_used_where_it_names_the_plugin(database: str, tmp_path: Path) -> None:
+    (tmp_path / "docs").mkdir()
+    (tmp_path / "docs/own.md").write_text("# Our own page\n", encoding="utf-8")
+    own = "site_name: Ours\ntheme: {name: material}\nplugins: [search, glassalpha]\n"
+    (tmp_path / "mkdocs.yml").write_text(own, encoding="utf-8")
+    place = build(database, tmp_path / "out", reports=None)
+    assert (place / "own.html").is_file()
+    assert "fonts.googleapis" not in (place / "own.html").read_text(encoding="utf-8")
+    assert "Ours" in (place / "models/credit_v2/index.html").read_text(encoding="utf-8")
+
+
+def test_a_mkdocs_file_that_is_about_something_else_is_left_alone(database: str, tmp_path: Path) -> None:
+    (tmp_path / "docs").mkdir()
+    (tmp_path / "docs/index.md").write_text("# Handbook\n", encoding="utf-8")
+    (tmp_path / "mkdocs.yml").write_text("site_name: Handbook\n", encoding="utf-8")
+    text = (build(database, tmp_path / "out", reports=None) / "index.html").read_text(encoding="utf-8")
+    assert "Model portfolio" in text
+
+
+def test_an_authored_page_where_a_generated_one_goes_is_a_clear_error(database: str, tmp_path: Path) -> None:
+    (tmp_path / "docs").mkdir()
+    (tmp_path / "docs/index.md").write_text("# Mine\n", encoding="utf-8")
+    (tmp_path / "mkdocs.yml").write_text("site_name: A\ntheme: material\nplugins: [glassalpha]\n", encoding="utf-8")
+    with pytest.raises(UserError, match=r"index\.md is in .* rename yours"):
+        build(database, tmp_path / "out", reports=None)
+
+
+@pytest.mark.parametrize("as_of", ["2025-13-01", "today", "20250101", ""])
+def test_a_day_that_is_none_is_refused(database: str, tmp_path: Path, as_of: str) -> None:
+    with pytest.raises(UserError, match="YYYY-MM-DD"):
+        build(database, tmp_path / "out", as_of)
+
+
+def test_a_missing_registry_is_a_clear_error_and_writes_nothing(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match="no registry at"):
+        build(str(tmp_path / "none.db"), tmp_path / "out")
+    assert not (tmp_path / "out").exists()
+    assert not (tmp_path / "none.db").exists()
+
+
+def test_a_folder_of_other_files_is_not_emptied(database: str, tmp_path: Path) -> None:
+    (tmp_path / "thesis").mkdir()
+    (tmp_path / "thesis/chapter.md").write_text("years of work", encoding="utf-8")
+    with pytest.raises(UserError, match="would delete them"):
+        build(database, tmp_path / "thesis", reports=None)
+    assert (tmp_path / "thesis/chapter.md").is_file()
+
+
+def test_the_command_says_where_the_portal_is(database: str, tmp_path: Path) -> None:
+    ran = CliRunner().invoke(portal, ["build", "--database", database, "--out", "out", "--no-reports", "--as-of", "2025-01-31"])
+    assert ran.exit_code == 0, ran.output
+    assert ran.output == f"The portal is in {tmp_path}/out: open {tmp_path}/out/index.html\n"
+    assert "Generated for 2025-01-31" in (tmp_path / "out/index.html").read_text(encoding="utf-8")
+
+
+def test_two_hundred_models_stay_within_the_budget_of_a_thousand(tmp_path: Path) -> None:
+    database = registry(tmp_path / "registry.db", [samples.audit(f"model_{k:04d}") for k in range(200)])
+    build(database, tmp_path / "warm", reports=None)
+    start = time.process_time()
+    place = build(database, tmp_path / "out", reports=None)
+    assert time.process_time() - start < 6 / 5 + 0.5
+    assert max(path.stat().st_size for path in place.glob("models/*/index.html")) < 20_000
