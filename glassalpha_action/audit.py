@@ -10,7 +10,7 @@ from glassalpha_action.evidence import Evidence
 from glassalpha_action.metrics import CATALOGUE, known, matching, measure
 from glassalpha_action.metrics.curves import charts
 from glassalpha_action.policy.schema import LoadedPolicy
-from glassalpha_action.policy.verdict import Decision, decide
+from glassalpha_action.policy.verdict import decide, without_policy
 from glassalpha_action.records import Audit, DataSummary, Provenance, sealed
 
 CONFIDENCE = 0.95
@@ -31,12 +31,15 @@ def audit(
     model's use case, the status is NO_POLICY.
     """
     gates = policy.policy.gates if policy else ()
-    confidence = config.audit.confidence or (policy.policy.statistics.confidence if policy else CONFIDENCE)
+    rules = policy.policy.statistics if policy else None
+    asked = config.audit.confidence or (rules.confidence if rules else CONFIDENCE)
+    # A policy that decides by the interval also says how wide it is; the audited team does not.
+    confidence = rules.confidence if rules and rules.decision == "bound" else asked
     model, profile = config.model.card(), config.audit.profile
 
     cube = build(rows)
     measured = measure(rows, cube, confidence, [(g.metric, g.params) for g in gates])
-    decision = Decision()
+    decision = without_policy(profile)
     if policy:
         judged = [(known(g.metric).definition, matching(g.metric, g.params, measured)) for g in gates]
         decision = decide(policy, judged, provenance, model, today, profile)

@@ -23,6 +23,7 @@ from glassalpha_action.documents import (
     build,
     merged,
     parse,
+    plain,
     read_bytes,
 )
 from glassalpha_action.records import ModelCard, sha256
@@ -41,8 +42,10 @@ def _label(value: object) -> object:
 
 def _named(value: object) -> object:
     """A list of attribute names as a mapping of names to their settings."""
-    if not isinstance(value, list) or any(not isinstance(v, str) for v in value):
+    if isinstance(value, dict):
         return value
+    if not isinstance(value, list) or not all(isinstance(v, str) and v for v in value):
+        raise ValueError("must be a list of column names, or each name with its `bins`, `labels` or `reference`")
     if len(set(value)) < len(value):
         raise ValueError("names an attribute twice")
     return {v: {} for v in value}
@@ -93,6 +96,8 @@ class ProtectedAttribute(Document):
             raise ValueError("`bins` must increase, each edge once")
         if self.bins and (len(self.bins) < 2 or (self.labels and len(self.labels) != len(self.bins) - 1)):
             raise ValueError("`bins` of k + 1 edges make k levels and take k `labels`")
+        if self.labels and len(set(self.labels)) < len(self.labels):
+            raise ValueError("`labels` names a level twice")
         return self
 
 
@@ -192,7 +197,7 @@ class Config:
 
     def error(self, message: str, *keys: str, exit_code: int = 2) -> UserError:
         """An error that points at the value at `keys`."""
-        return UserError(f"{self.where(*keys)}: {message}", exit_code=exit_code)
+        return UserError(f"{self.where(*keys)}: {plain(message)}", exit_code=exit_code)
 
 
 def filled(templates: Mapping[str, str], environment: Mapping[str, str], where: str) -> dict[str, str]:

@@ -344,6 +344,7 @@ def _sentence(path: KeyPath, error: ErrorDetails, tree: Tree, keys: list[str]) -
         "tuple_type": f"`{shown}` must be a list.",
         "model_type": f"`{shown}` must hold `key: value` lines.",
         "mapping_type": f"`{shown}` must hold `key: value` lines.",
+        "dict_type": f"`{shown}` must hold `key: value` lines.",
         "too_short": f"`{shown}` needs at least one entry.",
         "string_too_short": f"`{shown}` must not be empty.",
     }.get(kind)

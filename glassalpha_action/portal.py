@@ -7,7 +7,6 @@ import html
 import json
 import os
 import re
-from collections.abc import Callable
 from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -26,7 +25,6 @@ from glassalpha_action.documents import UserError
 from glassalpha_action.pages import reading, site
 from glassalpha_action.pages.data import Model, Page, Portfolio
 from glassalpha_action.pages.render import compact
-from glassalpha_action.records import Audit
 from glassalpha_action.report.html import PLOTLY
 
 if TYPE_CHECKING:
@@ -39,22 +37,19 @@ PLACE = "assets/glassalpha"
 SHARED_DEPTH = 2
 # Material writes a heading of its own above a body that has none.
 TITLE, BODY = "glassalpha:title", "<h1>glassalpha:body</h1>"
-REPORTS: dict[str, Callable[[Audit], bytes]] = {
-    "html": lambda audit: report.render_html(audit).encode(),
-    "pdf": lambda audit: report.render_pdf(audit),
-}
+REPORTS = ("html", "pdf")
 
 
-class PortalConfig(base.Config):
+class PortalConfig(base.Config):  # type: ignore[no-untyped-call]
     """`plugins: - glassalpha: {...}` in mkdocs.yml; relative paths are relative to that file."""
 
     database = option.Type(str, default="model_registry.db")
     as_of = option.Optional(option.Type(str))
-    reports = option.ListOfItems(option.Choice(tuple(REPORTS)), default=list(REPORTS))
+    reports = option.ListOfItems(option.Choice(REPORTS), default=list(REPORTS))
     cache = option.Type(str, default=".cache/glassalpha/reports")
 
 
-class PortalPlugin(BasePlugin[PortalConfig]):
+class PortalPlugin(BasePlugin[PortalConfig]):  # type: ignore[no-untyped-call]
     """Puts the generated pages, their assets and downloads beside the authored ones."""
 
     @event_priority(50)
@@ -85,7 +80,9 @@ class PortalPlugin(BasePlugin[PortalConfig]):
         self.shells: dict[int, list[str]] = {}
         for path, content in made.items():
             if files.get_file_from_path(path) is not None:
-                raise PluginError(f"{path} is in {config.docs_dir}, and the portal makes a page of that name: rename yours.")
+                raise PluginError(
+                    f"{path} is in {config.docs_dir}, and the portal makes a page of that name: rename yours."
+                )
             text = "" if isinstance(content, Page) else content
             files.append(File.generated(config, path, content=text, inclusion=InclusionLevel.NOT_IN_NAV))
         for model in portfolio.models:
@@ -117,7 +114,7 @@ class PortalPlugin(BasePlugin[PortalConfig]):
         return BODY if shared else made.body
 
     def on_post_page(self, output: str, *, page: MkDocsPage, config: MkDocsConfig) -> str:
-        """Put a generated page into the frame that all pages of its depth share; leave out what a browser does not need.
+        """Put a generated page into the frame that all pages of its depth share, without what a browser does not need.
 
         Material renders the frame once for each depth below the pages of the navigation: it takes longer than a body.
         """
@@ -155,7 +152,8 @@ class PortalPlugin(BasePlugin[PortalConfig]):
         if not place.is_file():
             place.parent.mkdir(parents=True, exist_ok=True)
             part = place.with_name(f"{place.name}.{os.getpid()}")
-            part.write_bytes(REPORTS[kind](model.audit))
+            made = report.render_pdf(model.audit) if kind == "pdf" else report.render_html(model.audit).encode()
+            part.write_bytes(made)
             part.replace(place)
         return place
 

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
@@ -16,6 +17,25 @@ if TYPE_CHECKING:
 
 DEFAULT = "model_registry.db"
 CACHE = Path(".cache/glassalpha/reports")
+FOLDER = click.Path(file_okay=False, path_type=Path)
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+
+def _options(command: F) -> F:
+    """What both commands are told."""
+    for add in (
+        click.option("--as-of", metavar="YYYY-MM-DD", help="The registry as of that day. Default: its newest."),
+        click.option("--no-reports", is_flag=True, help="Leave the HTML and PDF reports out."),
+        click.option("--reports", type=FOLDER, default=CACHE, show_default=True,
+                     help="Where reports are kept, so that an unchanged model's is not made again."),
+        click.option("--out", type=FOLDER, default=Path("build/portal"), show_default=True,
+                     help="Where the site goes; a portal that is there is replaced."),
+        click.option("--database", metavar="FILE|URL",
+                     help=f"The registry: a file or sqlite:///file. Else GLASSALPHA_DATABASE, else {DEFAULT}."),
+    ):  # fmt: skip
+        command = add(command)
+    return command
 
 
 @click.group()
@@ -24,30 +44,22 @@ def portal() -> None:
 
 
 @portal.command("build")
-@click.option("--database", metavar="FILE|URL", help="The registry: a file or sqlite:///file.")
-@click.option("--out", type=click.Path(file_okay=False, path_type=Path), default=Path("build/portal"), show_default=True,
-              help="Where the site goes; what is in that folder is replaced.")
-@click.option("--reports", type=click.Path(file_okay=False, path_type=Path), default=CACHE, show_default=True,
-              help="Where reports are kept, so that an unchanged model's is not made again.")
-@click.option("--no-reports", is_flag=True, help="Leave the HTML and PDF reports out.")
-@click.option("--as-of", metavar="YYYY-MM-DD", help="Show the registry as it stood on that day. Default: its newest audit's.")
+@_options
 def build_command(database: str | None, out: Path, reports: Path, no_reports: bool, as_of: str | None) -> None:
     """Build the portal: a folder of pages that opens in a browser as it is."""
-    place = build(database or settings.variables().get("GLASSALPHA_DATABASE") or DEFAULT, out, as_of, None if no_reports else reports)
+    place = build(_database(database), out, as_of, None if no_reports else reports)
     click.echo(f"The portal is in {place}: open {place / 'index.html'}")
 
 
 @portal.command()
-@click.option("--database", metavar="FILE|URL", help="The registry: a file or sqlite:///file.")
-@click.option("--out", type=click.Path(file_okay=False, path_type=Path), default=Path("build/portal"), show_default=True)
+@_options
 @click.option("--port", type=click.IntRange(1, 65535), default=8000, show_default=True)
-@click.option("--as-of", metavar="YYYY-MM-DD", help="Show the registry as it stood on that day.")
-def serve(database: str | None, out: Path, port: int, as_of: str | None) -> None:
+def serve(database: str | None, out: Path, reports: Path, no_reports: bool, as_of: str | None, port: int) -> None:
     """Build the portal and serve it to this machine's browsers until stopped."""
     from functools import partial
     from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 
-    place = build(database or settings.variables().get("GLASSALPHA_DATABASE") or DEFAULT, out, as_of)
+    place = build(_database(database), out, as_of, None if no_reports else reports)
     try:
         server = ThreadingHTTPServer(("127.0.0.1", port), partial(SimpleHTTPRequestHandler, directory=str(place)))
     except OSError as error:
@@ -58,6 +70,10 @@ def serve(database: str | None, out: Path, port: int, as_of: str | None) -> None
             server.serve_forever()
         except KeyboardInterrupt:
             click.echo("stopped")
+
+
+def _database(given: str | None) -> str:
+    return given or settings.variables().get("GLASSALPHA_DATABASE") or DEFAULT
 
 
 def build(database: str, out: Path, as_of: str | None = None, reports: Path | None = CACHE) -> Path:
@@ -137,4 +153,6 @@ def _check_day(as_of: str | None) -> None:
 def _check_out(place: Path) -> None:
     """A folder that holds something other than a portal is not emptied by mistake."""
     if place.is_dir() and any(place.iterdir()) and not (place / "assets" / "glassalpha").is_dir():
-        raise UserError(f"{place} holds files that are not a portal's, and building would delete them: name another --out")
+        raise UserError(
+            f"{place} holds files that are not a portal's, and building would delete them: name another --out"
+        )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -10,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from glassalpha_action.config import Config, DataBlock, ModelBlock, ProtectedAttribute
-from glassalpha_action.documents import UserError, nearest
+from glassalpha_action.documents import UserError, nearest, plain
 from glassalpha_action.evidence import MISSING, Attribute, Flags, Floats
 from glassalpha_action.records import AttributeSummary, DataSummary, Level
 
@@ -21,6 +22,8 @@ if TYPE_CHECKING:
 
 THRESHOLD = 0.5
 MANY_LEVELS = 20
+MOST_LEVELS = 2_000
+MOST_CELLS = 1 << 50
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +67,9 @@ def read_table(path: Path, where: str, columns: list[str] | None = None) -> pd.D
         raise UserError(f"{where}: {path.as_posix()} is not UTF-8 text; save it as UTF-8.") from None
     except (ValueError, OSError, pd.errors.ParserError) as error:
         said = str(error).strip().splitlines()[0] if str(error).strip() else "no reason given"
-        raise UserError(f"{where}: {path.as_posix()} cannot be read as {path.suffix[1:]}: {said}.") from None
+        raise UserError(f"{where}: {path.as_posix()} cannot be read as {path.suffix[1:]}: {plain(said, 200)}.") from None
+    if path.suffix.lower() == ".csv" and not isinstance(table.index, pd.RangeIndex):
+        raise UserError(f"{where}: the rows of {path.as_posix()} have more fields than its header; correct the header.")
     if table.empty:
         raise UserError(f"{where}: {path.as_posix()} holds no rows; write the held-out rows to it.")
     return table
@@ -74,7 +79,7 @@ def require(config: Config, table: pd.DataFrame, wanted: dict[tuple[str, ...], l
     """Raise one error that names every wanted column the table lacks, each with the line that asks for it."""
     present = [str(c) for c in table.columns]
     missing = [
-        f"{config.where(*keys)}: the data has no column `{name}`{nearest(name, present)}"
+        f"{config.where(*keys)}: {plain(f'the data has no column `{name}`{nearest(name, present)}')}"
         for keys, names in wanted.items()
         for name in names
         if name not in present
@@ -218,8 +223,14 @@ def attribute_of(config: Config, table: pd.DataFrame, name: str, how: ProtectedA
     else:
         values = coded(column)
         levels = tuple(level for level in values.levels if level != MISSING)
-        place = [levels.index(level) if level in levels else len(levels) for level in values.levels]
+        index = {level: i for i, level in enumerate(levels)}
+        place = [index.get(level, len(levels)) for level in values.levels]
         codes = np.array([*place, len(levels)], dtype=np.int32)[values.codes]
+    if len(levels) > MOST_LEVELS:
+        raise config.error(
+            f"`{name}` has {len(levels):,} levels, more than the {MOST_LEVELS:,} that can be compared; cut it with `bins`.",
+            *keys,
+        )
     if how.reference is not None and how.reference not in levels:
         raise config.error(f"the reference `{how.reference}` is no level of `{name}` ({', '.join(levels[:8])}).", *keys)
     if codes.size and codes.max() == len(levels):
@@ -246,6 +257,17 @@ def _cut(
     codes = np.minimum(np.searchsorted(edges, np.where(absent, edges[0], values), side="right") - 1, len(edges) - 2)
     levels = how.labels or tuple(f"{a:g} to {b:g}" for a, b in itertools.pairwise(edges))
     return levels, np.where(absent, len(levels), codes).astype(np.int32)
+
+
+def check_cells(config: Config, attributes: tuple[Attribute, ...]) -> None:
+    """Raise UserError where the attributes' levels combine to more cells than can be numbered."""
+    cells = math.prod(len(a.levels) for a in attributes)
+    if cells > MOST_CELLS:
+        raise config.error(
+            f"the protected attributes' levels combine to {cells:.0e} groups; cut them with `bins` or name fewer.",
+            "data",
+            "protected_attributes",
+        )
 
 
 def feature_names(data: DataBlock, table: pd.DataFrame) -> list[str]:

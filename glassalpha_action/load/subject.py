@@ -56,6 +56,7 @@ def load(
     attributes = tuple(
         rows.attribute_of(config, table, name, how) for name, how in document.data.protected_attributes.items()
     )
+    rows.check_cells(config, attributes)
     summary = rows.summary(document.model, document.data, labels, attributes, features)
     strict = strict or document.reproducibility.strict
     if strict:

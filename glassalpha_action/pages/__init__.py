@@ -1,1 +1,1 @@
-"""Pure pages: what the registry holds, as HTML bodies, search entries and downloads; no file is read or written here."""
+"""Pure pages: what the registry holds, as HTML bodies, search entries and downloads; no file is written here."""

@@ -12,7 +12,7 @@ from glassalpha_action.records import Audit
 
 @dataclass(frozen=True)
 class Past:
-    """One audit in a model's history; `gates` maps a gate's id to its value (None: not measured) and effective outcome."""
+    """One audit in a model's history; `gates` maps a gate's id to its value (None: not measured) and its outcome."""
 
     audit_id: str
     as_of: str
@@ -24,7 +24,7 @@ class Past:
 
 @dataclass(frozen=True)
 class Model:
-    """One model: its latest audit and that as audit.json, its history (oldest first), its team, the reports made of it."""
+    """One model: its latest audit, that as audit.json, its history (oldest first), its team, the reports of it."""
 
     audit: Audit
     json: bytes
@@ -51,12 +51,12 @@ class Model:
     def policy_folder(self) -> str | None:
         """Where the page of the model's policy lies, from the top of the site."""
         policy = self.audit.policy
-        return policy and f"policies/{slug(policy.id)}/{slug(policy.version)}"
+        return f"policies/{slug(policy.id)}/{slug(policy.version)}" if policy else None
 
 
 @dataclass(frozen=True)
 class Portfolio:
-    """Everything a portal shows: the models by id, the day it speaks of, the registry's head digest, the tool's version."""
+    """Everything a portal shows: models by id, the day it speaks of, the registry's head digest, the tool's version."""
 
     models: tuple[Model, ...]
     as_of: str
@@ -70,7 +70,7 @@ class Portfolio:
 
 @dataclass(frozen=True)
 class Page:
-    """One page: `title` and `search` (what it is found by) are plain text; `body` is finished HTML, its h1 is `#content`."""
+    """One page: `title` and `search` (what finds it) are plain text; `body` is finished HTML, its h1 is `#content`."""
 
     title: str
     body: str

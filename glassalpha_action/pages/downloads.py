@@ -10,16 +10,34 @@ from collections.abc import Iterable
 from glassalpha_action.pages.data import Model, Portfolio
 from glassalpha_action.records import canonical
 
-COLUMNS = ("model_id", "name", "team", "use_case", "owner", "lifecycle", "status", "enforced", "failed_gates",
-           "failed_gate_names", "last_audit", "policy", "policy_version", "audit_id")
+COLUMNS = (
+    "model_id",
+    "name",
+    "team",
+    "use_case",
+    "owner",
+    "lifecycle",
+    "status",
+    "enforced",
+    "failed_gates",
+    "failed_gate_names",
+    "last_audit",
+    "policy",
+    "policy_version",
+    "audit_id",
+)
 FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n", "\uff1d", "\uff0b", "\uff0d", "\uff20")
 NUMBER = re.compile(r"-?[0-9]+(\.[0-9]+)?(e[+-]?[0-9]+)?")
 
 
 def models_json(portfolio: Portfolio) -> bytes:
     """Canonical JSON: the day, the registry's head, and one object per model."""
-    content = {"as_of": portfolio.as_of, "registry_head": portfolio.head, "tool_version": portfolio.version,
-               "models": [_line(model) for model in portfolio.models]}
+    content = {
+        "as_of": portfolio.as_of,
+        "registry_head": portfolio.head,
+        "tool_version": portfolio.version,
+        "models": [_line(model) for model in portfolio.models],
+    }
     return canonical(content)
 
 
@@ -30,13 +48,24 @@ def models_csv(portfolio: Portfolio) -> bytes:
 
 def history_csv(model: Model) -> bytes:
     """Every gate of every audit of one model, the newest first."""
-    lines = ([past.as_of, past.status, _words(past.enforced), gate, "" if value is None else repr(value), outcome, past.audit_id]
-             for past in reversed(model.past) for gate, (value, outcome) in past.gates.items())
+    lines = (
+        [
+            past.as_of,
+            past.status,
+            _words(past.enforced),
+            gate,
+            "" if value is None else repr(value),
+            outcome,
+            past.audit_id,
+        ]
+        for past in reversed(model.past)
+        for gate, (value, outcome) in past.gates.items()
+    )
     return _csv(("as_of", "status", "enforced", "gate", "value", "outcome", "audit_id"), lines)
 
 
 def neutral(text: str) -> str:
-    """`text` so that no spreadsheet runs it: an apostrophe goes before what could start a formula, but for a plain number."""
+    """`text` so that no spreadsheet runs it: an apostrophe before what could start a formula, numbers as they are."""
     if NUMBER.fullmatch(text):
         return text
     return f"'{text}" if text.lstrip(" ").startswith(FORMULA) or text.startswith(FORMULA) else text
@@ -54,11 +83,20 @@ def _csv(header: tuple[str, ...], lines: Iterable[list[str]]) -> bytes:
 def _line(model: Model) -> dict[str, object]:
     audit, card = model.audit, model.audit.model
     return {
-        "model_id": card.id, "name": card.name, "team": card.team, "use_case": card.use_case, "owner": card.owner,
-        "lifecycle": card.lifecycle, "status": audit.status.value, "enforced": audit.enforced,
-        "failed_gates": audit.failed_gates, "failed_gate_names": [v.gate for v in audit.verdicts if v.failed],
-        "last_audit": audit.provenance.as_of, "policy": audit.policy and audit.policy.name,
-        "policy_version": audit.policy and audit.policy.version, "audit_id": audit.audit_id,
+        "model_id": card.id,
+        "name": card.name,
+        "team": card.team,
+        "use_case": card.use_case,
+        "owner": card.owner,
+        "lifecycle": card.lifecycle,
+        "status": audit.status.value,
+        "enforced": audit.enforced,
+        "failed_gates": audit.failed_gates,
+        "failed_gate_names": [v.gate for v in audit.verdicts if v.failed],
+        "last_audit": audit.provenance.as_of,
+        "policy": audit.policy and audit.policy.name,
+        "policy_version": audit.policy and audit.policy.version,
+        "audit_id": audit.audit_id,
     }
 
 

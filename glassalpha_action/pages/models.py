@@ -15,11 +15,28 @@ from glassalpha_action.report.words import required, short, shown, span
 SHOWN_AUDITS = 6
 CURVE_POINTS = 16
 GROUP_CURVES = 4
-WORST_FIRST = (Outcome.FAIL, Outcome.ERROR, Outcome.MISSING, Outcome.INCONCLUSIVE, Outcome.WAIVED, Outcome.PASS,
-               Outcome.NOT_APPLICABLE)
-CARD = (("name", "Name"), ("version", "Version"), ("use_case", "Use case"), ("team", "Team"), ("owner", "Owner"),
-        ("developer", "Developer"), ("validator", "Validator"), ("tier", "Tier"), ("lifecycle", "Lifecycle"),
-        ("intended_use", "Intended use"), ("limitations", "Limitations"))
+WORST_FIRST = (
+    Outcome.FAIL,
+    Outcome.ERROR,
+    Outcome.MISSING,
+    Outcome.INCONCLUSIVE,
+    Outcome.WAIVED,
+    Outcome.PASS,
+    Outcome.NOT_APPLICABLE,
+)
+CARD = (
+    ("name", "Name"),
+    ("version", "Version"),
+    ("use_case", "Use case"),
+    ("team", "Team"),
+    ("owner", "Owner"),
+    ("developer", "Developer"),
+    ("validator", "Validator"),
+    ("tier", "Tier"),
+    ("lifecycle", "Lifecycle"),
+    ("intended_use", "Intended use"),
+    ("limitations", "Limitations"),
+)
 ABOVE = {Comparison.greater_than, Comparison.greater_than_or_equal}
 BELOW = {Comparison.less_than, Comparison.less_than_or_equal}
 
@@ -54,13 +71,31 @@ def model_page(model: Model, portfolio: Portfolio) -> Page:
     gates = gate_lines(model)
     fairness = fairness_tables(audit)
     charts = charts_data(audit)
-    places = [("gates", "Gates", bool(gates)), ("fairness", "Fairness by group", bool(fairness)),
-                ("curves", "Calibration and ROC", bool(charts)), ("history", "History", True),
-                ("card", "Model card", True), ("provenance", "Data and provenance", True), ("downloads", "Downloads", True)]
+    places = [
+        ("gates", "Gates", bool(gates)),
+        ("fairness", "Fairness by group", bool(fairness)),
+        ("curves", "Calibration and ROC", bool(charts)),
+        ("history", "History", True),
+        ("card", "Model card", True),
+        ("provenance", "Data and provenance", True),
+        ("downloads", "Downloads", True),
+    ]
     body = render(
-        "model.html", sections=[(anchor, words) for anchor, words, there in places if there], model=model, audit=audit, portfolio=portfolio, root="../../", age=portfolio.age(model), gates=gates,
-        failed=[line for line in gates if line.verdict.failed], unmet=[need for need in audit.requirements if not need.met],
-        fairness=fairness, charts=charts, other=other_measurements(audit), card=_card(audit), history=_history(model),
+        "model.html",
+        sections=[(anchor, words) for anchor, words, there in places if there],
+        model=model,
+        audit=audit,
+        portfolio=portfolio,
+        root="../../",
+        age=portfolio.age(model),
+        gates=gates,
+        failed=[line for line in gates if line.verdict.failed],
+        unmet=[need for need in audit.requirements if not need.met],
+        fairness=fairness,
+        charts=charts,
+        other=other_measurements(audit),
+        card=_card(audit),
+        history=_history(model),
         hidden_audits=max(0, len(model.past) - SHOWN_AUDITS),
     )
     return Page(short(model.id, 80), body, search_text(model))
@@ -77,12 +112,23 @@ def _gate_line(verdict: Verdict, model: Model) -> GateLine:
     limit = verdict.threshold if isinstance(verdict.threshold, float | int) else None
     unit = verdict.unit
     points = [past.gates[verdict.gate_id][0] for past in model.past if verdict.gate_id in past.gates]
-    judged = tuple((judged.attribute or "whole model", judged.outcome,
-                    judged.reason if judged.reason and judged.value is None else shown(unit, judged.value, verdict.threshold))
-                   for judged in verdict.judged)
-    return GateLine(verdict, shown(unit, verdict.value, verdict.threshold),
-                    required(unit, verdict.comparison, verdict.threshold), _margin(verdict), span(unit, verdict.low, verdict.high),
-                    judged if len(judged) > 1 else (), sparkline(points, limit))
+    judged = tuple(
+        (
+            judged.attribute or "whole model",
+            judged.outcome,
+            judged.reason if judged.reason and judged.value is None else shown(unit, judged.value, verdict.threshold),
+        )
+        for judged in verdict.judged
+    )
+    return GateLine(
+        verdict,
+        shown(unit, verdict.value, verdict.threshold),
+        required(unit, verdict.comparison, verdict.threshold),
+        _margin(verdict),
+        span(unit, verdict.low, verdict.high),
+        judged if len(judged) > 1 else (),
+        sparkline(points, limit),
+    )
 
 
 def _margin(verdict: Verdict) -> str:
@@ -103,26 +149,37 @@ def _margin(verdict: Verdict) -> str:
 
 def fairness_tables(audit: Audit) -> list[tuple[Measurement, list[GroupLine]]]:
     """Every rate by group, with one line a group; a plain count of rows is the `n` of every other table."""
-    return [(found, [_group_line(group, found) for group in found.groups])
-            for found in audit.measurements if found.groups and found.unit is not Unit.rows]
+    return [
+        (found, [_group_line(group) for group in found.groups])
+        for found in audit.measurements
+        if found.groups and found.unit is not Unit.rows
+    ]
 
 
-def _group_line(group: Group, measurement: Measurement) -> GroupLine:
-    unit = Unit.share
-    value = group.reason or "not estimable" if group.value is None else unit.show(group.value)
-    on_scale = group.value is not None and 0 <= group.value <= 1
-    at = round(100 * group.value, 1) if on_scale and group.value is not None else None
-    known = at is not None and group.low is not None and group.high is not None
-    reach = (round(100 * group.low, 1), round(100 * group.high, 1)) if known else None
-    return GroupLine(group, value, span(unit, group.low, group.high), at, reach)
+def _group_line(group: Group) -> GroupLine:
+    value = group.reason or "not estimable" if group.value is None else Unit.share.show(group.value)
+    at, low, high = (_percent(end) for end in (group.value, group.low, group.high))
+    reach = None if at is None or low is None or high is None else (low, high)
+    return GroupLine(group, value, span(Unit.share, group.low, group.high), at, reach)
+
+
+def _percent(value: float | None) -> float | None:
+    """A share's place on a scale from 0 to 100; None for what is no share."""
+    return round(100 * value, 1) if value is not None and 0 <= value <= 1 else None
 
 
 def other_measurements(audit: Audit) -> list[tuple[Measurement, str, str]]:
     """What was measured and has no gate: (measurement, value or reason, interval)."""
     judged = {verdict.metric for verdict in audit.verdicts}
-    return [(found, found.reason or "not measured" if found.value is None else found.unit.show(found.value),
-             span(found.unit, found.low, found.high))
-            for found in audit.measurements if found.metric not in judged and found.attribute is None]
+    return [
+        (
+            found,
+            found.reason or "not measured" if found.value is None else found.unit.show(found.value),
+            span(found.unit, found.low, found.high),
+        )
+        for found in audit.measurements
+        if found.metric not in judged and found.attribute is None
+    ]
 
 
 def charts_data(audit: Audit) -> dict[str, object]:
@@ -131,12 +188,19 @@ def charts_data(audit: Audit) -> dict[str, object]:
     whole = [curve for curve in audit.charts.roc if curve.level is None][:1]
     levels = [curve for curve in audit.charts.roc if curve.level is not None][:GROUP_CURVES]
     if whole:
-        content["roc"] = [{"name": "All" if curve.level is None else short(f"{curve.attribute}: {curve.level}", 30),
-                           "auc": None if curve.auc is None else round(curve.auc, 3), "points": _thinned(curve.points)}
-                          for curve in whole + levels]
+        content["roc"] = [
+            {
+                "name": "All" if curve.level is None else short(f"{curve.attribute}: {curve.level}", 30),
+                "auc": None if curve.auc is None else round(curve.auc, 3),
+                "points": _thinned(curve.points),
+            }
+            for curve in whole + levels
+        ]
     if audit.charts.calibration:
-        content["calibration"] = [[round(1000 * x) for x in (b.mean_score, b.observed, b.observed_low, b.observed_high)] + [b.n]
-                                  for b in audit.charts.calibration]
+        content["calibration"] = [
+            [round(1000 * x) for x in (b.mean_score, b.observed, b.observed_low, b.observed_high)] + [b.n]
+            for b in audit.charts.calibration
+        ]
     return content
 
 
@@ -158,9 +222,13 @@ def _card(audit: Audit) -> list[tuple[str, str]]:
 def _history(model: Model) -> dict[str, object]:
     """The latest audits, newest first, and each one's value and outcome on the gates that are in force now."""
     gates = [(verdict.gate_id, verdict) for verdict in model.audit.verdicts]
-    return {"gates": [verdict for _, verdict in gates],
-            "lines": [(past, [_cell(past, gate_id, verdict) for gate_id, verdict in gates])
-                      for past in model.past[: -SHOWN_AUDITS - 1 : -1]]}
+    return {
+        "gates": [verdict for _, verdict in gates],
+        "lines": [
+            (past, [_cell(past, gate_id, verdict) for gate_id, verdict in gates])
+            for past in model.past[: -SHOWN_AUDITS - 1 : -1]
+        ],
+    }
 
 
 def _cell(past: Past, gate_id: str, verdict: Verdict) -> tuple[str, str]:

@@ -25,7 +25,9 @@ class Policy:
     @property
     def verdicts(self) -> tuple[Verdict, ...]:
         """The gates as the newest audit under the newest text lists them."""
-        return next((m.audit.verdicts for m in self.models if m.audit.policy and m.audit.policy.sha256 == self.text.sha256), ())
+        return next(
+            (m.audit.verdicts for m in self.models if m.audit.policy and m.audit.policy.sha256 == self.text.sha256), ()
+        )
 
 
 def policies(portfolio: Portfolio) -> list[Policy]:
@@ -46,11 +48,22 @@ def _policy(folder: str, models: list[Model]) -> Policy:
 
 def policy_page(policy: Policy, portfolio: Portfolio) -> Page:
     """The page of one policy at one version."""
-    gates = [(v, words.required(v.unit, v.comparison, v.threshold), CONSEQUENCE[v.severity], _standing(policy, v)) for v in policy.verdicts]
+    gates = [
+        (v, words.required(v.unit, v.comparison, v.threshold), CONSEQUENCE[v.severity], _standing(policy, v))
+        for v in policy.verdicts
+    ]
     models = sorted(policy.models, key=lambda model: model.id)
     review_due = bool(policy.text.next_review and policy.text.next_review < portfolio.as_of)
-    body = render("policy.html", policy=policy, text=policy.text, gates=gates, models=models, root="../../../",
-                  portfolio=portfolio, review_due=review_due)
+    body = render(
+        "policy.html",
+        policy=policy,
+        text=policy.text,
+        gates=gates,
+        models=models,
+        root="../../../",
+        portfolio=portfolio,
+        review_due=review_due,
+    )
     held = f"{words.count(len(gates), 'gate')}, {words.count(len(models), 'model')}"
     title = words.short(f"{policy.text.name} {policy.text.version}", 60)
     return Page(title, body, search=f"Policy {title}: {held}.")

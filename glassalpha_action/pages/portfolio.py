@@ -19,7 +19,7 @@ FOUND_BY = 40
 
 @dataclass(frozen=True)
 class Bar:
-    """One line of a bar chart: a label, what finds its models in the table, its total, its parts as (status or None, count)."""
+    """One bar: a label, what finds its models in the table, its total, its parts as (status or None, count)."""
 
     label: str
     find: str
@@ -43,7 +43,9 @@ def portfolio_page(portfolio: Portfolio) -> Page:
         trend=_trend(portfolio),
         **table(portfolio, root=""),
     )
-    return Page("Portfolio", body, search="Portfolio: counts by status, models that need attention, failed gates, trend.")
+    return Page(
+        "Portfolio", body, search="Portfolio: counts by status, models that need attention, failed gates, trend."
+    )
 
 
 def models_page(portfolio: Portfolio) -> Page:
@@ -71,10 +73,22 @@ def _waived(model: Model) -> int:
 
 
 def _attention(portfolio: Portfolio) -> list[tuple[Model, list[str], int]]:
-    """Blocked models, then those for review, then those without policy: each with its reasons, the longest waiting first."""
-    found = [(model, _reasons(model), portfolio.age(model)) for model in portfolio.models
-             if model.audit.status is not Status.PASSED]
-    return sorted(found, key=lambda line: (ORDER.index(line[0].audit.status), not line[0].audit.enforced, -line[0].audit.failed_gates, -line[2], line[0].id))
+    """Blocked models, then those for review, then those without policy, each with its reasons; the worst first."""
+    found = [
+        (model, _reasons(model), portfolio.age(model))
+        for model in portfolio.models
+        if model.audit.status is not Status.PASSED
+    ]
+    return sorted(
+        found,
+        key=lambda line: (
+            ORDER.index(line[0].audit.status),
+            not line[0].audit.enforced,
+            -line[0].audit.failed_gates,
+            -line[2],
+            line[0].id,
+        ),
+    )
 
 
 def _reasons(model: Model) -> list[str]:
@@ -83,8 +97,11 @@ def _reasons(model: Model) -> list[str]:
         return ["No policy applies to this model, so nothing was judged."]
     unmet = [f"Requirement not met: {need.message}" for need in audit.requirements if not need.met]
     failed = [f"{v.gate}: {v.message}" for v in audit.verdicts if v.failed]
-    open_ = [f"{v.gate} ({words.OUTCOMES[v.outcome].word.lower()}): {v.message}" for v in audit.verdicts
-             if not v.failed and v.outcome in {Outcome.INCONCLUSIVE, Outcome.WAIVED}]
+    open_ = [
+        f"{v.gate} ({words.OUTCOMES[v.outcome].word.lower()}): {v.message}"
+        for v in audit.verdicts
+        if not v.failed and v.outcome in {Outcome.INCONCLUSIVE, Outcome.WAIVED}
+    ]
     return failed + unmet + open_ or ["The audit gives no failed gate; see its notes."]
 
 
@@ -92,15 +109,27 @@ def _by_team(portfolio: Portfolio) -> list[Bar]:
     teams: dict[str, Counter[Status]] = {}
     for model in portfolio.models:
         teams.setdefault(model.team, Counter())[model.audit.status] += 1
-    bars = [Bar(team, slug(team), counts.total(), tuple((status.value, counts[status]) for status in ORDER if counts[status]))
-            for team, counts in teams.items()]
-    return sorted(bars, key=lambda bar: (-sum(n for s, n in bar.parts if s == "BLOCKED") / bar.total, -bar.total, bar.label))
+    bars = [
+        Bar(
+            team,
+            slug(team),
+            counts.total(),
+            tuple((status.value, counts[status]) for status in ORDER if counts[status]),
+        )
+        for team, counts in teams.items()
+    ]
+    return sorted(
+        bars, key=lambda bar: (-sum(n for s, n in bar.parts if s == "BLOCKED") / bar.total, -bar.total, bar.label)
+    )
 
 
 def _failed_gates(portfolio: Portfolio) -> list[Bar]:
     """How many models fail each gate, the most failed first."""
     counts = Counter(gate for model in portfolio.models for gate in {v.gate for v in model.audit.verdicts if v.failed})
-    return [Bar(gate, gate[:FOUND_BY], n, ((None, n),)) for gate, n in sorted(counts.items(), key=lambda item: (-item[1], item[0]))]
+    return [
+        Bar(gate, gate[:FOUND_BY], n, ((None, n),))
+        for gate, n in sorted(counts.items(), key=lambda item: (-item[1], item[0]))
+    ]
 
 
 def _trend(portfolio: Portfolio) -> list[tuple[str, dict[str, int]]]:
@@ -112,7 +141,9 @@ def _trend(portfolio: Portfolio) -> list[tuple[str, dict[str, int]]]:
             standing = next((past.status for past in reversed(model.past) if past.as_of[:7] <= month), None)
             if standing is not None:
                 counts[month][standing] += 1
-    return [(month, {status.value: counts[month][status.value] for status in ORDER}) for month in months if counts[month]]
+    return [
+        (month, {status.value: counts[month][status.value] for status in ORDER}) for month in months if counts[month]
+    ]
 
 
 def _months(as_of: str) -> list[str]:
@@ -123,6 +154,13 @@ def _months(as_of: str) -> list[str]:
 def search_text(model: Model) -> str:
     """What the search finds a model by: its names, its people, its status and what fails."""
     audit, card = model.audit, model.audit.model
-    names = [audit.headline, card.name, model.team, card.owner, card.use_case, audit.policy and audit.policy.name]
+    names = [
+        audit.headline,
+        card.name,
+        model.team,
+        card.owner,
+        card.use_case,
+        audit.policy.name if audit.policy else None,
+    ]
     failed = [f"fails {v.gate}" for v in audit.verdicts if v.failed]
     return words.short(". ".join(filter(None, [*names, *failed])), 400)

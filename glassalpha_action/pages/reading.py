@@ -25,22 +25,27 @@ def read_portfolio(registry: Registry, as_of: str | None, version: str, reports:
     with registry.reading():
         rows = [row for row in registry.query_all(latest=False) if as_of is None or row.as_of <= as_of]
         gates = _gates(registry)
-        models = tuple(_model(registry, list(own), gates, reports) for _, own in groupby(rows, key=lambda row: row.model_id))
+        models = tuple(
+            _model(registry, list(own), gates, reports) for _, own in groupby(rows, key=lambda row: row.model_id)
+        )
         head = registry.head()
     newest = max((row.as_of for row in rows), default="")
     return Portfolio(models, as_of or newest, head.link if head.seq else "", version)
 
 
-def _model(registry: Registry, rows: list[Row], gates: dict[int, dict[str, tuple[float | None, str]]],
-           reports: Iterable[str]) -> Model:
-    past = tuple(Past(row.audit_id, row.as_of, row.status.value, row.enforced, row.failed_gates, gates.get(row.seq, {}))
-                 for row in rows)
+def _model(
+    registry: Registry, rows: list[Row], gates: dict[int, dict[str, tuple[float | None, str]]], reports: Iterable[str]
+) -> Model:
+    past = tuple(
+        Past(row.audit_id, row.as_of, row.status.value, row.enforced, row.failed_gates, gates.get(row.seq, {}))
+        for row in rows
+    )
     audit, content = _audit(registry, rows[-1].seq)
     return Model(audit, content, past, rows[-1].team or "no team", tuple(reports))
 
 
 def _audit(registry: Registry, seq: int) -> tuple[Audit, bytes]:
-    """The audit in record `seq`, and its canonical JSON as it is kept: writing that anew would cost as much as the page.
+    """The audit in record `seq`, and its canonical JSON as it is kept: writing that anew would cost as much as a page.
 
     A record is canonical JSON, whose keys are in order: it begins with the audit, and the rest follows.
     """

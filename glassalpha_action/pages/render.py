@@ -58,9 +58,19 @@ def _environment() -> Environment:
         return visible(value)
 
     environment = Environment(
-        loader=FileSystemLoader(Path(__file__).parent / "templates"), autoescape=True, undefined=StrictUndefined,
-        trim_blocks=True, lstrip_blocks=True, finalize=shown, auto_reload=False,
+        loader=FileSystemLoader(Path(__file__).parent / "templates"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        finalize=shown,
+        auto_reload=False,
     )
-    environment.filters |= {"name": words.name, "short": label, "sentence": words.sentence, "script_json": lambda value: Markup(script_json(value))}
+    environment.filters |= {
+        "name": words.name,
+        "short": label,
+        "sentence": words.sentence,
+        "script_json": lambda value: Markup(script_json(value)),  # noqa: S704
+    }
     environment.globals |= {"STATUSES": words.STATUSES, "OUTCOMES": words.OUTCOMES, "count": words.count}
     return environment

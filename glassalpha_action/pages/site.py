@@ -39,7 +39,11 @@ def _all(portfolio: Portfolio) -> Iterator[tuple[str, Page | bytes]]:
 
 def about_page(portfolio: Portfolio) -> Page:
     """What the portal is, what its words mean and how to check it."""
-    return Page("About", render("about.html", portfolio=portfolio, root="../"), "What the portal shows, what its words mean, how to check it.")
+    return Page(
+        "About",
+        render("about.html", portfolio=portfolio, root="../"),
+        "What the portal shows, what its words mean, how to check it.",
+    )
 
 
 def footer(portfolio: Portfolio) -> str:

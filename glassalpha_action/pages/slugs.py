@@ -19,7 +19,7 @@ def slug(name: str) -> str:
     A plain segment never looks like a digested one, so a name cannot be chosen to land on another's page. Upper case is
     never plain: two names that differ only in case share a folder on some file systems.
     """
-    plain = PLAIN.fullmatch(name) and ".." not in name and name.split(".")[0] not in RESERVED
+    plain = PLAIN.fullmatch(name) and ".." not in name and name.partition(".")[0] not in RESERVED
     if plain and not DIGESTED.fullmatch(name):
         return name
     letters = re.sub(r"[^a-z0-9]+", "-", name[:200].lower())[:40].strip("-")

@@ -112,8 +112,12 @@ def _left_out(levels: Sequence[str]) -> str:
 
 def _badness(judged: Judged, gate: Gate) -> tuple[int, float]:
     value = judged.value if judged.value is not None else math.inf
-    upward = gate.comparison in {Comparison.greater_than, Comparison.greater_than_or_equal}
-    return WORST_FIRST.index(judged.outcome), value if upward else -value
+    limits = gate.threshold if isinstance(gate.threshold, tuple) else (_limit(gate), _limit(gate))
+    if gate.comparison in {Comparison.between, Comparison.equals}:
+        value = -max(limits[0] - value, value - limits[1])
+    elif gate.comparison not in {Comparison.greater_than, Comparison.greater_than_or_equal}:
+        value = -value
+    return WORST_FIRST.index(judged.outcome), value
 
 
 def judge(
@@ -252,7 +256,7 @@ def _undecided(worst: Judged, gate: Gate) -> str:
     reach = worst.high - worst.value if worst.value < gate.threshold else worst.value - worst.low
     if distance < 1e-9:
         return "Inconclusive: the value lies on the threshold, where no number of rows decides."
-    rows = math.ceil(worst.n * (reach / distance) ** 2)
+    rows = math.ceil(worst.n * (reach / distance) ** 2 - 1e-6)
     return f"Inconclusive: the interval holds the threshold; about {max(rows, worst.n + 1):,} rows would decide."
 
 
@@ -285,9 +289,9 @@ def requirements(policy: Policy, provenance: Provenance) -> tuple[Requirement, .
         (
             "git_commit_required",
             asked.git_commit_required,
-            provenance.git_commit is not None,
+            provenance.git_commit is not None and provenance.git_clean is not False,
             f"The inputs stand at commit {(provenance.git_commit or '')[:12]}.",
-            "Commit the audit's files to git and run the audit inside that checkout.",
+            "Commit the audit's files, with every change to them, to git and run the audit inside that checkout.",
         ),
     )
     return tuple(
@@ -320,7 +324,7 @@ class Decision:
     status: Status = Status.NO_POLICY
     verdicts: tuple[Verdict, ...] = ()
     requirements: tuple[Requirement, ...] = ()
-    notes: tuple[str, ...] = ("No policy was given, so nothing was judged.",)
+    notes: tuple[str, ...] = ()
     enforced: bool = True
 
 
@@ -341,7 +345,8 @@ def decide(
         )
         return Decision(
             verdicts=tuple(not_applicable(gate, metric, model.use_case, line) for gate, metric, _, line in gates),
-            notes=(note,),
+            notes=(note, *unbound(profile)),
+            enforced=not unbound(profile),
         )
     verdicts = tuple(judge(gate, found, policy.statistics, metric, line) for gate, metric, found, line in gates)
     required = requirements(policy, provenance)
@@ -350,11 +355,22 @@ def decide(
     return Decision(overall, verdicts, required, notes, enforced=not notes)
 
 
+def without_policy(profile: str) -> Decision:
+    """What is decided where no policy was given."""
+    notes = unbound(profile)
+    return Decision(notes=("No policy was given, so nothing was judged.", *notes), enforced=not notes)
+
+
+def unbound(profile: str) -> tuple[str, ...]:
+    """The stamp on an audit that is not for approval."""
+    if profile != "dev":
+        return ()
+    return ("NOT FOR APPROVAL: a dev-profile audit samples rows and skips slow sections.",)
+
+
 def unenforced(policy: Policy, today: date, profile: str) -> tuple[str, ...]:
     """Why the status does not bind, where it does not."""
-    notes = []
-    if profile == "dev":
-        notes.append("NOT FOR APPROVAL: a dev-profile audit samples rows and skips slow sections.")
+    notes = list(unbound(profile))
     if policy.effective_date and policy.effective_date > today:
         notes.append(
             f"The policy takes effect on {policy.effective_date.isoformat()}; until then its gates do not block."

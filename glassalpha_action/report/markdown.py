@@ -32,8 +32,12 @@ def escape(value: Any) -> str:
     if isinstance(value, Markup):
         return value
     text = " ".join(printable(value).split())
+    return Markup(LIST_START.sub(r"\1\\\2", _inert(text)))  # noqa: S704
+
+
+def _inert(text: str) -> str:
     text = text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
-    return Markup(LIST_START.sub(r"\1\\\2", BREAKS.sub("\\1\u200b", MARKS.sub(r"\\\1", text))))  # noqa: S704
+    return BREAKS.sub("\\1\u200b", MARKS.sub(r"\\\1", text))
 
 
 def prose(text: str) -> str:
@@ -41,7 +45,8 @@ def prose(text: str) -> str:
     from markupsafe import Markup
 
     parts = CODE.split(" ".join(printable(text).split()))
-    return Markup("").join(Markup(f"`{part}`") if odd % 2 else escape(part) for odd, part in enumerate(parts))  # noqa: S704
+    text = "".join(f"`{part}`" if place % 2 else _inert(part) for place, part in enumerate(parts))
+    return Markup(LIST_START.sub(r"\1\\\2", text))  # noqa: S704
 
 
 def fence(text: str) -> str:

@@ -14,9 +14,10 @@ from pathlib import Path
 import pytest
 import yaml
 
-from tests.e2e.engine import ROOT, Engine, start
+from tests.e2e.engine import BASE, ROOT, Engine, start, unavailable
 
 IMAGE = "glassalpha-action:test"
+BUILT_BY_ACT = "act-dockeraction:latest"
 RUNNER = 1001
 EVENTS = ROOT / "tests" / "data" / "github"
 
@@ -34,6 +35,15 @@ class Ran:
     @property
     def annotations(self) -> list[str]:
         return [line for line in self.log.splitlines() if re.match(r"::(error|warning|notice) ", line)]
+
+
+@dataclass(frozen=True)
+class Workflow:
+    """What a run of a whole workflow left behind."""
+
+    exit_code: int
+    log: str
+    checkout: Path
 
 
 @dataclass(frozen=True)
@@ -95,9 +105,50 @@ def engine() -> Iterator[Engine]:
 
 
 @pytest.fixture(scope="session")
-def action(engine: Engine) -> Action:
-    engine.docker("build", "--tag", IMAGE, str(ROOT))
+def action(engine: Engine, workflow: Workflow) -> Action:
+    """The image that the workflow's run has built from the Dockerfile, built anew where it has not."""
+    if engine.docker("tag", BUILT_BY_ACT, IMAGE, check=False).returncode:
+        engine.docker("build", "--tag", IMAGE, str(ROOT))
     return Action(engine)
+
+
+@pytest.fixture(scope="session")
+def workflow(engine: Engine, checkout: Path) -> Workflow:
+    """A workflow with `uses: ./`, run by a local runner on the payload of a pull request."""
+    act = Path(sys.executable).with_name("act")
+    if not act.is_file():
+        unavailable("act is not installed beside this Python")
+    home = checkout.with_name("home")
+    (home / ".config" / "act").mkdir(parents=True)
+    (home / ".config" / "act" / "actrc").touch()
+    environment = {**engine.environment, "HOME": str(home)}
+    ran = subprocess.run(
+        [act, "pull_request", "--rm", "--bind", "--eventpath", EVENTS / "pull_request.opened.json", "--pull=false",
+         "--platform", f"ubuntu-latest={BASE}", "--action-offline-mode", "--network", "host", "--secret",
+         "GITHUB_TOKEN=none", "--container-daemon-socket", environment.get("DOCKER_HOST", "unix:///var/run/docker.sock")],
+        cwd=checkout, env=environment, capture_output=True, text=True, timeout=900, check=False,
+    )  # fmt: skip
+    return Workflow(ran.returncode, ran.stdout + ran.stderr, checkout)
+
+
+@pytest.fixture(scope="session")
+def checkout(examples: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A copy of this checkout, as git sees it, with the examples' models and a workflow of its own."""
+    folder = tmp_path_factory.mktemp("act") / "checkout"
+    listed = subprocess.run(
+        ["git", "-c", "safe.directory=*", "ls-files", "-co", "--exclude-standard", "-z"],
+        cwd=ROOT, capture_output=True, text=True, check=True,
+    ).stdout  # fmt: skip
+    for name in filter(None, listed.split("\0")):
+        if (ROOT / name).is_file():
+            (folder / name).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy2(ROOT / name, folder / name)
+    shutil.copytree(examples / "examples", folder / "examples", dirs_exist_ok=True)
+    shutil.rmtree(folder / ".github", ignore_errors=True)
+    (folder / ".github" / "workflows").mkdir(parents=True)
+    shutil.copy(Path(__file__).with_name("workflow.yml"), folder / ".github" / "workflows" / "audit.yml")
+    commit(folder)
+    return folder
 
 
 @pytest.fixture(scope="session")

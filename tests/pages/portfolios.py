@@ -10,9 +10,21 @@ from glassalpha_action.registry import connect
 from tests import samples
 
 HOSTILE = (
-    "<script>alert(1)</script>", "](javascript:alert(1))", "../../etc/passwd", "=cmd|'/c calc'!A1", "@team", "x" * 10_000,
-    "Credit_V1", "credit_v1", "con", "a\u202eb\u0000c", " ", "line\nbreak", "index", "'><img src=x onerror=alert(1)>",
-)  # fmt: skip
+    "<script>alert(1)</script>",
+    "](javascript:alert(1))",
+    "../../etc/passwd",
+    "=cmd|'/c calc'!A1",
+    "@team",
+    "x" * 10_000,
+    "Credit_V1",
+    "credit_v1",
+    "con",
+    "a\u202eb\u0000c",
+    " ",
+    "line\nbreak",
+    "index",
+    "'><img src=x onerror=alert(1)>",
+)
 
 
 def past(audit: Audit) -> Past:
@@ -44,15 +56,32 @@ def hostile_audit(name: str) -> Audit:
                                  "groups": tuple(group.model_copy(update={"level": name}) for group in found.groups)})
         for found in audit.measurements)  # fmt: skip
     card = ModelCard(id=name, **dict.fromkeys(
-        ("name", "version", "use_case", "owner", "developer", "validator", "team", "tier", "intended_use", "limitations"),
+        ("name", "version", "use_case", "owner", "developer", "validator", "team", "tier", "intended_use",
+         "limitations"),
         name))  # fmt: skip
-    policy = samples.POLICY.model_copy(update=dict.fromkeys(
-        ("name", "version", "id", "text", "effective_date", "citation", "owner", "next_review"), name))
-    roc = tuple(curve.model_copy(update={"attribute": name, "level": curve.level and name}) for curve in audit.charts.roc)
-    return sealed(audit.model_copy(update={
-        "model": card, "policy": policy, "verdicts": verdicts, "measurements": measurements, "notes": (name,),
-        "charts": audit.charts.model_copy(update={"roc": roc}),
-        "requirements": (audit.requirements[0].model_copy(update={"name": name, "met": False, "message": name}),)}))
+    policy = samples.POLICY.model_copy(
+        update=dict.fromkeys(
+            ("name", "version", "id", "text", "effective_date", "citation", "owner", "next_review"), name
+        )
+    )
+    roc = tuple(
+        curve.model_copy(update={"attribute": name, "level": curve.level and name}) for curve in audit.charts.roc
+    )
+    return sealed(
+        audit.model_copy(
+            update={
+                "model": card,
+                "policy": policy,
+                "verdicts": verdicts,
+                "measurements": measurements,
+                "notes": (name,),
+                "charts": audit.charts.model_copy(update={"roc": roc}),
+                "requirements": (
+                    audit.requirements[0].model_copy(update={"name": name, "met": False, "message": name}),
+                ),
+            }
+        )
+    )
 
 
 def registry(path: Path, audits: list[Audit]) -> str:

@@ -2,7 +2,12 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
+import socket
+import subprocess
+import sys
 import time
+import urllib.request
 from pathlib import Path
 
 import pytest
@@ -17,7 +22,8 @@ from glassalpha_action.registry import connect
 from tests import samples
 from tests.pages.portfolios import HOSTILE, hostile_audit, registry
 
-AUDITS = [samples.audit("fraud_v3", Status.PASSED, "2025-01-03"), samples.audit("credit_v2", Status.PASSED, "2024-12-01"),
+AUDITS = [samples.audit("fraud_v3", Status.PASSED, "2025-01-03"),
+          samples.audit("credit_v2", Status.PASSED, "2024-12-01"),
           samples.audit("credit_v2", Status.BLOCKED, "2025-01-05")]  # fmt: skip
 
 
@@ -38,7 +44,10 @@ def test_reading_gives_each_model_its_latest_audit_its_history_and_its_own_bytes
     with connect(database) as opened:
         found = read_portfolio(opened, None, "0.1.0")
         head = opened.head().link
-    assert [(model.id, model.audit.status) for model in found.models] == [("credit_v2", "BLOCKED"), ("fraud_v3", "PASSED")]
+    assert [(model.id, model.audit.status) for model in found.models] == [
+        ("credit_v2", "BLOCKED"),
+        ("fraud_v3", "PASSED"),
+    ]
     assert [past.status for past in found.models[0].past] == ["PASSED", "BLOCKED"]
     assert found.models[0].past[1].gates["demographic-parity-difference"] == (0.13, "FAIL")
     assert all(model.json == model.audit.to_json() for model in found.models)
@@ -62,7 +71,8 @@ def test_the_portal_is_built_from_any_folder_and_twice_the_same(database: str, t
     first = build(database, tmp_path / "one", reports=None)
     assert digests(first) == digests(build(database, tmp_path / "two", reports=None))
     for path in ("index.html", "about/index.html", "models/credit_v2/index.html", "models/credit_v2/audit.json",
-                 "policies/sample-policy/1.0/index.html", "downloads/models.csv", "guides/exit-codes.html"):  # fmt: skip
+                 "policies/sample-policy/1.0/index.html", "downloads/models.csv",
+                 "guides/exit-codes.html"):  # fmt: skip
         assert (first / path).is_file(), path
     assert (first / "models/credit_v2/audit.json").read_bytes() == AUDITS[2].to_json()
 
@@ -168,7 +178,9 @@ def test_a_folder_of_other_files_is_not_emptied(database: str, tmp_path: Path) -
 
 
 def test_the_command_says_where_the_portal_is(database: str, tmp_path: Path) -> None:
-    ran = CliRunner().invoke(portal, ["build", "--database", database, "--out", "out", "--no-reports", "--as-of", "2025-01-31"])
+    ran = CliRunner().invoke(
+        portal, ["build", "--database", database, "--out", "out", "--no-reports", "--as-of", "2025-01-31"]
+    )
     assert ran.exit_code == 0, ran.output
     assert ran.output == f"The portal is in {tmp_path}/out: open {tmp_path}/out/index.html\n"
     assert "Generated for 2025-01-31" in (tmp_path / "out/index.html").read_text(encoding="utf-8")
@@ -181,3 +193,51 @@ def test_two_hundred_models_stay_within_the_budget_of_a_thousand(tmp_path: Path)
     place = build(database, tmp_path / "out", reports=None)
     assert time.process_time() - start < 6 / 5 + 0.5
     assert max(path.stat().st_size for path in place.glob("models/*/index.html")) < 20_000
+
+
+def test_serving_shows_the_portal_to_this_machine(database: str, tmp_path: Path) -> None:
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = str(free.getsockname()[1])
+    command = [sys.executable, "-c", "from glassalpha_action.cli.main import main; main()"]
+    command += [
+        "portal",
+        "serve",
+        "--database",
+        database,
+        "--out",
+        str(tmp_path / "out"),
+        "--port",
+        port,
+        "--no-reports",
+    ]
+    with subprocess.Popen(
+        command, stdout=subprocess.PIPE, text=True, env={**os.environ, "PYTHONUNBUFFERED": "1"}
+    ) as server:
+        try:
+            assert server.stdout is not None
+            assert f"http://127.0.0.1:{port}/" in server.stdout.readline()
+            with urllib.request.urlopen(f"http://127.0.0.1:{port}/models/credit_v2/", timeout=10) as answer:
+                assert b"Blocked" in answer.read()
+        finally:
+            server.terminate()
+
+
+def test_a_port_in_use_is_a_clear_error(database: str, tmp_path: Path) -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = str(taken.getsockname()[1])
+        ran = CliRunner().invoke(
+            portal, ["serve", "--database", database, "--out", "out", "--port", port, "--no-reports"]
+        )
+    assert isinstance(ran.exception, UserError)
+    assert "choose another with --port" in str(ran.exception)
+
+
+def test_a_damaged_registry_ends_with_its_own_code(database: str, tmp_path: Path) -> None:
+    (tmp_path / "broken.db").write_bytes(b"not a database at all" * 100)
+    with pytest.raises(UserError) as raised:
+        build(str(tmp_path / "broken.db"), tmp_path / "out", reports=None)
+    assert raised.value.exit_code in {2, 5}
+    assert "broken.db" in str(raised.value)

@@ -15,7 +15,12 @@ def four() -> tuple[str, str]:
 
 def test_each_status_is_counted_with_its_word_and_a_way_to_its_models() -> None:
     body, text = four()
-    for status, word in (("PASSED", "Passed"), ("REVIEW", "Needs review"), ("BLOCKED", "Blocked"), ("NO_POLICY", "No policy")):
+    for status, word in (
+        ("PASSED", "Passed"),
+        ("REVIEW", "Needs review"),
+        ("BLOCKED", "Blocked"),
+        ("NO_POLICY", "No policy"),
+    ):
         assert f'href="?status={status}#all-models"' in body
         assert f"{word} 1 25.0% of models" in text
 

@@ -16,9 +16,50 @@ from glassalpha_action.records import Status
 from tests import samples
 from tests.pages.portfolios import HOSTILE, hostile_audit, model, portfolio
 
-OURS = {"a", "abbr", "b", "br", "button", "caption", "code", "dd", "details", "div", "dl", "dt", "form", "h1", "h2", "h3", "i",
-        "input", "label", "li", "nav", "ol", "option", "output", "p", "path", "pre", "script", "section", "select", "small",
-        "span", "strong", "summary", "svg", "table", "tbody", "td", "th", "thead", "time", "tr", "ul"}  # fmt: skip
+OURS = {
+    "a",
+    "b",
+    "br",
+    "button",
+    "caption",
+    "code",
+    "dd",
+    "details",
+    "div",
+    "dl",
+    "dt",
+    "form",
+    "h1",
+    "h2",
+    "h3",
+    "i",
+    "input",
+    "label",
+    "li",
+    "nav",
+    "ol",
+    "option",
+    "output",
+    "p",
+    "path",
+    "pre",
+    "script",
+    "section",
+    "select",
+    "small",
+    "span",
+    "strong",
+    "summary",
+    "svg",
+    "table",
+    "tbody",
+    "td",
+    "th",
+    "thead",
+    "time",
+    "tr",
+    "ul",
+}
 
 
 class Reader(HTMLParser):
@@ -92,8 +133,12 @@ def test_csv_cells_cannot_be_formulas_and_numbers_stay_numbers() -> None:
     own = portfolio(*(model(hostile_audit(name)) for name in HOSTILE))
     lines = list(csv.reader(io.StringIO(downloads.models_csv(own).decode("utf-8-sig"), newline="")))
     assert len(lines) == len(HOSTILE) + 1
-    assert not [cell for line in lines for cell in line if cell.lstrip(" ").startswith(("=", "+", "-", "@", "\t", "\r"))]
-    history = downloads.history_csv(model(samples.audit(verdicts=(samples.verdict(samples.GAP, samples.Outcome.FAIL, value=-0.5),))))
+    assert not [
+        cell for line in lines for cell in line if cell.lstrip(" ").startswith(("=", "+", "-", "@", "\t", "\r"))
+    ]
+    history = downloads.history_csv(
+        model(samples.audit(verdicts=(samples.verdict(samples.GAP, samples.Outcome.FAIL, value=-0.5),)))
+    )
     assert b",-0.5," in history
 
 
@@ -108,7 +153,9 @@ def test_a_number_or_a_word_does_not(text: str) -> None:
 
 
 def test_the_json_download_holds_every_model() -> None:
-    content = json.loads(downloads.models_json(portfolio(model(samples.audit()), model(samples.audit("b", Status.PASSED)))))
+    content = json.loads(
+        downloads.models_json(portfolio(model(samples.audit()), model(samples.audit("b", Status.PASSED))))
+    )
     assert [line["model_id"] for line in content["models"]] == ["credit_model_v2", "b"]
     assert content["models"][0]["failed_gate_names"] == ["Demographic parity difference gate", "Statistical power gate"]
     assert content["registry_head"] == "f" * 64
@@ -126,7 +173,10 @@ def test_json_in_a_script_cannot_end_it() -> None:
 
 
 def test_compacting_leaves_preformatted_text_alone() -> None:
-    assert compact("<ul>\n  <li>a</li>\n</ul>\n<pre>\n  a\n\n  </li>b</pre>") == "<ul>\n<li>a\n</ul>\n<pre>\n  a\n\n  </li>b</pre>"
+    assert (
+        compact("<ul>\n  <li>a</li>\n</ul>\n<pre>\n  a\n\n  </li>b</pre>")
+        == "<ul>\n<li>a\n</ul>\n<pre>\n  a\n\n  </li>b</pre>"
+    )
 
 
 def test_the_footer_names_day_head_and_version() -> None:
