@@ -12,6 +12,7 @@ MISSING = "(missing)"
 Flags = NDArray[np.bool_]
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
+Mass = Ints | Floats
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +34,8 @@ class Evidence:
 
     `label` (n,) is True where the row carries the positive label, `decision` (n,) where the model says it does,
     `score` (n,) the model's probability of it, in [0, 1], or None where only decisions are known.
-    `favorable_positive` says whether the positive label is the outcome people hope for.
+    `favorable_positive` says whether the positive label is the outcome people hope for. `weight` (n,) counts each row
+    that many times in estimates, not in intervals.
     """
 
     label: Flags
@@ -42,6 +44,7 @@ class Evidence:
     attributes: tuple[Attribute, ...]
     favorable_positive: bool
     threshold: float | None
+    weight: Floats | None = None
 
     @property
     def rows(self) -> int:

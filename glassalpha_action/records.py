@@ -8,6 +8,10 @@ from enum import Enum, StrEnum
 from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict
+from pydantic_core import to_json
+
+SAFE = 2**53
+AS_IT_IS = frozenset({str, bool, type(None)})
 
 
 class Severity(StrEnum):
@@ -111,7 +115,8 @@ class Measurement(Record):
 
     `value` is None exactly when `reason` says why. `exact` is the value as a fraction of whole numbers ("37/250")
     where it is a ratio of counts. `between` names the two levels a gap lies between, or the one a minimum comes from.
-    `detail` is one sentence a reader needs beside the number.
+    `detail` is one sentence a reader needs beside the number. `bounds` is what the value surely lies between, where the
+    rows are not at hand and their counts do not give it exactly.
     """
 
     metric: str
@@ -132,6 +137,7 @@ class Measurement(Record):
     params: Mapping[str, float] = {}
     detail: str | None = None
     p_value: float | None = None
+    bounds: tuple[float, float] | None = None
 
 
 class Comparison(StrEnum):
@@ -160,7 +166,11 @@ class Comparison(StrEnum):
 
 
 class Judged(Record):
-    """One gate on one attribute (or on the whole model, where `attribute` is None)."""
+    """One gate on one attribute (or on the whole model, where `attribute` is None).
+
+    `warned` says that only the gate's softer level, its `warn_threshold`, is not met. `baseline` is the earlier model's
+    value where `value` is how much worse this one is.
+    """
 
     attribute: str | None
     outcome: Outcome
@@ -170,10 +180,17 @@ class Judged(Record):
     n: int
     groups: tuple[str, ...] = ()
     reason: str | None = None
+    warned: bool = False
+    baseline: float | None = None
 
 
 class Verdict(Record):
-    """One gate's outcome with everything needed to show it and to judge it again."""
+    """One gate's outcome with everything needed to show it and to judge it again.
+
+    `severity` and `threshold` are those in force. Where the gate only warns for now, `policy_severity` is the policy's
+    own; where a softer level decided, `policy_threshold` is. `raw_outcome` is the outcome without the waiver whose id is
+    `waiver`. `baseline` is the earlier model's value where `value` is how much worse this one is.
+    """
 
     gate: str
     gate_id: str
@@ -197,11 +214,15 @@ class Verdict(Record):
     remediation: str | None = None
     judged: tuple[Judged, ...] = ()
     line: int | None = None
+    policy_severity: Severity | None = None
+    policy_threshold: float | tuple[float, float] | None = None
+    waiver: str | None = None
+    baseline: float | None = None
 
     @property
     def failed(self) -> bool:
         """Whether this gate counts among the failed ones: an error or warning gate that fails, is missing or in error."""
-        return self.severity is not Severity.info and self.outcome in {Outcome.FAIL, Outcome.MISSING, Outcome.ERROR}
+        return failed(self.severity, self.outcome)
 
 
 class Requirement(Record):
@@ -212,8 +233,40 @@ class Requirement(Record):
     message: str
 
 
+class WaiverUse(Record):
+    """A waiver of this model's, whole, and what came of it; days are YYYY-MM-DD.
+
+    in_force: it covers a failing gate. not_needed: its gate does not fail. expired: its last day has passed.
+    refused: it does not hold, and `message` says why.
+    """
+
+    id: str
+    gate: str
+    model_id: str
+    category: str
+    reason: str
+    owner: str
+    approved_by: str
+    approved_on: str
+    expires: str
+    ceiling: float
+    compensating_controls: str | None = None
+    requested_on: str | None = None
+    ticket: str | None = None
+    state: Literal["in_force", "not_needed", "expired", "refused"]
+    message: str
+
+
+class Change(Record):
+    """One difference between the base commit and this one in what the model is held to."""
+
+    what: str
+    effect: Literal["weakened", "strengthened", "neutral"]
+    message: str
+
+
 class PolicyText(Record):
-    """The policy an audit was judged by, whole."""
+    """The policy an audit was judged by, whole, with the one it extends; `sha256` covers both."""
 
     name: str
     version: str
@@ -224,6 +277,12 @@ class PolicyText(Record):
     citation: str | None = None
     owner: str | None = None
     next_review: str | None = None
+    announced_date: str | None = None
+    sunset_date: str | None = None
+    enforcement: Literal["advisory", "soft_mandatory", "hard_mandatory"] = "soft_mandatory"
+    citations: tuple[str, ...] = ()
+    contacts: Mapping[str, str] = {}
+    extends: PolicyText | None = None
 
 
 class ModelCard(Record):
@@ -325,7 +384,12 @@ class Provenance(Record):
 
 
 class Audit(Record):
-    """One model, measured and judged on one day: the waist of the house and the published wire format."""
+    """One model, measured and judged on one day: the waist of the house and the published wire format.
+
+    `baselines` holds what baseline gates compared with. `changes` is how what the model is held to differs from the
+    base commit, and `judged_by` says whose rules gave this verdict, the stricter one. `reaudit_by` is the day the
+    policy wants the next audit.
+    """
 
     schema_version: Literal["1"] = "1"
     audit_id: str
@@ -343,6 +407,11 @@ class Audit(Record):
     charts: Charts = Charts()
     data: DataSummary
     provenance: Provenance
+    waivers: tuple[WaiverUse, ...] = ()
+    baselines: Mapping[str, tuple[Measurement, ...]] = {}
+    changes: tuple[Change, ...] = ()
+    judged_by: Literal["head", "base"] = "head"
+    reaudit_by: str | None = None
 
     @property
     def failed_gates(self) -> int:
@@ -352,18 +421,53 @@ class Audit(Record):
     @property
     def headline(self) -> str:
         """The status as shown: what it would be, where it is not enforced."""
-        return self.status.value if self.enforced else f"would be {self.status.value}"
+        return headline(self.status.value, self.enforced)
 
     def to_json(self) -> bytes:
         """The audit as audit.json: canonical JSON (RFC 8785), the same bytes for the same audit."""
         return canonical(self.model_dump(mode="json"))
 
 
-def canonical(value: Any) -> bytes:
-    """RFC 8785 canonical JSON of plain data."""
-    import rfc8785
+def failed(severity: str, outcome: str) -> bool:
+    """Whether a gate of that severity and outcome counts among the failed ones."""
+    return severity != Severity.info and outcome in {Outcome.FAIL, Outcome.MISSING, Outcome.ERROR}
 
-    return rfc8785.dumps(value)
+
+def headline(status: str, enforced: bool) -> str:
+    """The status as shown: what it would be, where it is not enforced."""
+    return status if enforced else f"would be {status}"
+
+
+def canonical(value: Any) -> bytes:
+    """RFC 8785 canonical JSON of plain data; ValueError where it cannot be written so."""
+    try:
+        return to_json(_ordered(value))
+    except (ValueError, TypeError):
+        import rfc8785
+
+        return rfc8785.dumps(value)
+
+
+def _ordered(value: Any) -> Any:
+    """`value` in the order of RFC 8785, where a plain JSON writer then makes the canonical bytes.
+
+    ValueError where it might not: other types, keys that sort otherwise as UTF-16, numbers written with an exponent.
+    """
+    kind = type(value)
+    if kind is dict:
+        if not "".join(value).isascii():
+            raise ValueError
+        return {key: one if type(one := value[key]) in AS_IT_IS else _ordered(one) for key in sorted(value)}
+    if kind is list or kind is tuple:
+        return [one if type(one) in AS_IT_IS else _ordered(one) for one in value]
+    if kind is float:
+        if value.is_integer() and -SAFE < value < SAFE:
+            return int(value)
+        if 1e-4 <= abs(value) < 1e15:
+            return value
+    if kind in AS_IT_IS or (kind is int and -SAFE < value < SAFE):
+        return value
+    raise ValueError
 
 
 def sha256(content: bytes) -> str:

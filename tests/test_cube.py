@@ -17,7 +17,8 @@ from tests.metrics.rows import any_rows, evidence, random_rows
 
 def same(a: Cube, b: Cube) -> bool:
     return a.axes == b.axes and all(
-        np.array_equal(getattr(a, name), getattr(b, name)) for name in ("key", "count", "score", "square", "edges"))
+        np.array_equal(getattr(a, name), getattr(b, name)) for name in ("key", "whole", "weighed", "edges")
+    )
 
 
 def part(rows: Evidence, where: slice | np.ndarray) -> Evidence:
@@ -67,8 +68,9 @@ def test_chunks_at_the_real_size() -> None:
     whole = build(rows).by()
     assert int(whole.count.sum()) == n
     units = np.floor(score * SCALE).astype(np.int64)
-    assert int(whole.score.sum()) == int(units.sum())
-    assert int(whole.square.sum()) == sum(int(u) * int(u) >> 32 for u in units.tolist())
+    assert int(whole.whole[1].sum()) == int(units.sum())
+    assert int(whole.whole[2].sum()) == sum(int(u) * int(u) >> 32 for u in units.tolist())
+    assert whole.score.sum() == units.sum() / SCALE
 
 
 def test_the_counts_are_the_rows() -> None:
@@ -103,9 +105,9 @@ def test_no_bin_straddles_the_threshold_or_a_tenth(threshold: float | None) -> N
 
 
 def test_a_score_on_an_edge_belongs_above_it_and_one_to_the_last() -> None:
-    rows = evidence([0] * 4, score=[0.0, 0.005, float(np.nextafter(0.005, 0)), 1.0])
-    assert np.flatnonzero(build(rows).by().count.sum(axis=(0, 1, 2))).tolist() == [0, 1, 199]
-    assert build(rows).by().count.sum(axis=(0, 1, 2))[0] == 2
+    rows = evidence([0] * 7, score=[0.0, 0.005, float(np.nextafter(0.005, 0)), 1.0, 0.3, 0.1 * 3, float(np.nextafter(0.3, 0))])
+    assert np.flatnonzero(build(rows).by().count.sum(axis=(0, 1, 2))).tolist() == [0, 4, 5, 299, 300, 999]
+    assert build(rows).by().count.sum(axis=(0, 1, 2))[300] == 2
 
 
 def test_cubes_of_other_layouts_do_not_add() -> None:
@@ -113,7 +115,7 @@ def test_cubes_of_other_layouts_do_not_add() -> None:
     with pytest.raises(ValueError, match="do not add"):
         a + build(evidence([0], score=[0.5], g=["b"]))
     with pytest.raises(ValueError, match="do not add"):
-        a + build(evidence([0], score=[0.5], g=["a"], threshold=0.123))
+        a + build(evidence([0], score=[0.5], g=["a"], threshold=0.1234))
 
 
 def test_the_reference_is_the_largest_unless_named() -> None:

@@ -75,3 +75,11 @@ def test_a_day_is_written_one_way(day: str) -> None:
 @pytest.mark.parametrize(("value", "means"), [("true", True), ("1", True), ("", False), ("false", False), ("0", False)])
 def test_ci_is_what_ci_says(value: str, means: bool) -> None:
     assert settings.under_ci({"CI": value}) is means
+
+
+def test_the_choices_are_those_of_the_rooms_behind_them() -> None:
+    from glassalpha_action.load.model import Trust
+    from glassalpha_action.report import FORMATS
+
+    assert [choice.value for choice in settings.Trust] == [choice.value for choice in Trust]
+    assert {f".{choice.value}" for choice in settings.Format} <= set(FORMATS)

@@ -71,14 +71,17 @@ def main(argv: Sequence[str] | None = None) -> None:
         if "--debug" in arguments:
             raise
         click.echo(_sentence(error), err=True)
-        sys.exit(error.exit_code if isinstance(error, UserError) else 3)
+        sys.exit(error.exit_code if isinstance(error, UserError) else 2 if isinstance(error, OSError) else 3)
     sys.exit(code if isinstance(code, int) else 0)
 
 
 def _sentence(error: Exception) -> str:
     """What a person reads of an error; one we did not foresee says how to see more."""
-    from glassalpha_action.documents import UserError
+    from glassalpha_action.documents import UserError, plain
 
     if isinstance(error, UserError):
-        return str(error)
-    return f"an unforeseen error ({type(error).__name__}: {error}); run again with --debug and report it."
+        return "\n".join(plain(line, 4000) for line in str(error).split("\n"))
+    if isinstance(error, OSError) and error.filename:
+        file = plain(str(error.filename), 200)
+        return f"{file}: cannot be read or written ({error.strerror}); check the path and its permissions."
+    return plain(f"an unforeseen error ({type(error).__name__}: {error}); run again with --debug and report it.")

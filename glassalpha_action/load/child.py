@@ -19,19 +19,15 @@ import warnings
 from collections.abc import Callable, Iterator
 from typing import Any
 
+from glassalpha_action.load.boosters import load_lightgbm, load_xgboost
 from glassalpha_action.load.isolation import shut_in
+from glassalpha_action.load.onnx import load_onnx
+from glassalpha_action.load.refusals import ModelError
+from glassalpha_action.load.skops import load_skops
 
 FRAME = struct.Struct("<cQ")
 ANSWER_FD = 100
 DETAIL_CAP = 1200  # characters; the parent cuts further
-
-
-class ModelError(Exception):
-    """Why there are no scores: `kind` is a key of the parent's table of sentences, `detail` a few words beside it."""
-
-    def __init__(self, kind: str, detail: str) -> None:
-        super().__init__(kind, detail)
-        self.kind, self.detail = kind, detail
 
 
 def _load_joblib(data: bytes) -> Any:
@@ -43,6 +39,10 @@ def _load_joblib(data: bytes) -> Any:
 # format -> (what it imports, whose versions are recorded; how the file's bytes become a model with predict_proba)
 LOADERS: dict[str, tuple[tuple[str, ...], Callable[[bytes], Any]]] = {
     "joblib": (("numpy", "pandas", "joblib", "sklearn"), _load_joblib),
+    "lightgbm": (("numpy", "pandas", "lightgbm"), load_lightgbm),
+    "onnx": (("numpy", "pandas", "onnxruntime"), load_onnx),
+    "skops": (("numpy", "pandas", "sklearn", "skops"), load_skops),
+    "xgboost": (("numpy", "pandas", "xgboost"), load_xgboost),
 }
 
 
@@ -99,19 +99,36 @@ def find_column(classes: list[Any], positive_label: str) -> int:
     return same[0]
 
 
-def _probabilities(model: Any, features: Any, positive_label: str) -> bytes:
+def _column(model: Any, classes: list[Any], positive_label: str, negative_label: str | None) -> int:
+    """Where a file names no classes, both labels must be 0 and 1, else its class 1 may be the other one."""
+    if getattr(model, "names_classes", True):
+        return find_column(classes, positive_label)
+    labels = [positive_label] if negative_label is None else [positive_label, negative_label]
+    places = [int(form) for label in labels for form in _forms(label) & {"0", "1"}]
+    if len(set(places)) != len(labels):
+        raise ModelError("unnamed", f"the labels are {' and '.join(map(repr, labels))}")
+    return places[0]
+
+
+def _probabilities(model: Any, features: Any, settings: dict[str, Any]) -> bytes:
     import numpy
 
     if not hasattr(model, "predict_proba"):
         raise ModelError("no_probability", type(model).__name__)
+    answer = numpy.asarray(model.predict_proba(features), dtype="float64")
     classes = numpy.asarray(getattr(model, "classes_", ()))
     if classes.ndim != 1:
         raise ModelError("outputs", f"classes_ has {classes.ndim} dimensions")
-    column = find_column(classes.tolist(), positive_label)
-    answer = numpy.asarray(model.predict_proba(features), dtype="float64")
+    column = _column(model, classes.tolist(), settings["positive_label"], settings["negative_label"])
     if answer.shape != (len(features), len(classes)):
         raise ModelError("outputs", f"predict_proba gave shape {answer.shape} for {len(features)} rows")
     return numpy.ascontiguousarray(answer[:, column], dtype="<f8").tobytes()
+
+
+def _list_libraries_without_files() -> None:
+    """scikit-learn's threadpoolctl lists loaded libraries from /proc, which is shut; its other way opens no file."""
+    if threadpoolctl := sys.modules.get("threadpoolctl"):
+        vars(threadpoolctl)["_HAS_PROCFS"] = False
 
 
 def score(settings: dict[str, Any], model_bytes: bytes, features_bytes: bytes) -> None:
@@ -121,12 +138,13 @@ def score(settings: dict[str, Any], model_bytes: bytes, features_bytes: bytes) -
     modules = LOADERS[settings["format"]][0]
     with _refusing("import"):
         loaded = [__import__(name) for name in modules]
+        _list_libraries_without_files()
         features = pickle.loads(features_bytes)  # noqa: S301 (the parent made it)
     versions = {m.__name__: str(m.__version__) for m in loaded} | {"python": sys.version.split()[0]}
     send("V", json.dumps(versions).encode())
     model = _open(settings["format"], model_bytes)
     with _refusing("predict"):
-        scores = _probabilities(model, features, settings["positive_label"])
+        scores = _probabilities(model, features, settings)
     send("S", scores)
 
 

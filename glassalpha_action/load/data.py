@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import math
+import warnings
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -49,7 +50,7 @@ def read_table(path: Path, where: str, columns: list[str] | None = None) -> pd.D
     if path.stat().st_size == 0:
         raise UserError(f"{where}: the data file {path.as_posix()} is empty; write the held-out rows to it.")
     readers = {
-        ".csv": lambda: pd.read_csv(path, encoding="utf-8-sig", low_memory=False, usecols=columns),
+        ".csv": lambda: pd.read_csv(path, encoding="utf-8-sig", low_memory=False, usecols=columns, index_col=False),
         ".parquet": lambda: pd.read_parquet(path, columns=columns),
         ".feather": lambda: pd.read_feather(path, columns=columns),
         ".jsonl": lambda: pd.read_json(path, lines=True, encoding="utf-8-sig"),
@@ -58,7 +59,13 @@ def read_table(path: Path, where: str, columns: list[str] | None = None) -> pd.D
     if reader is None:
         raise UserError(f"{where}: {path.name} has no known data format; known are {', '.join(readers)}.")
     try:
-        table = reader()
+        with warnings.catch_warnings():
+            warnings.simplefilter("error", pd.errors.ParserWarning)
+            table = reader()
+    except pd.errors.ParserWarning:
+        raise UserError(
+            f"{where}: the rows of {path.as_posix()} have more fields than its header; correct the header."
+        ) from None
     except ImportError:
         raise UserError(
             f"{where}: reading {path.suffix} needs pyarrow; install it with `pip install 'glassalpha-action[parquet]'`."
@@ -67,12 +74,22 @@ def read_table(path: Path, where: str, columns: list[str] | None = None) -> pd.D
         raise UserError(f"{where}: {path.as_posix()} is not UTF-8 text; save it as UTF-8.") from None
     except (ValueError, OSError, pd.errors.ParserError) as error:
         said = str(error).strip().splitlines()[0] if str(error).strip() else "no reason given"
-        raise UserError(f"{where}: {path.as_posix()} cannot be read as {path.suffix[1:]}: {plain(said, 200)}.") from None
-    if path.suffix.lower() == ".csv" and not isinstance(table.index, pd.RangeIndex):
-        raise UserError(f"{where}: the rows of {path.as_posix()} have more fields than its header; correct the header.")
+        raise UserError(
+            f"{where}: {path.as_posix()} cannot be read as {path.suffix[1:]}: {plain(said, 200)}."
+        ) from None
+    if path.suffix.lower() == ".csv" and (twice := _named_twice(path)):
+        raise UserError(f"{where}: {path.as_posix()} has two columns called {plain(twice, 200)}; rename one of them.")
     if table.empty:
         raise UserError(f"{where}: {path.as_posix()} holds no rows; write the held-out rows to it.")
     return table
+
+
+def _named_twice(path: Path) -> str | None:
+    """A name that the CSV header gives to two columns, of which pandas would rename the second."""
+    import pandas as pd
+
+    header = pd.read_csv(path, encoding="utf-8-sig", header=None, nrows=1, dtype=str).iloc[0].dropna()
+    return next(iter(header[header.duplicated()]), None)
 
 
 def require(config: Config, table: pd.DataFrame, wanted: dict[tuple[str, ...], list[str]]) -> None:
@@ -104,7 +121,10 @@ def coded(column: pd.Series[Any]) -> Coded:
     """The column's values as text levels: 1, 1.0 and "1" are one level."""
     import pandas as pd
 
-    codes, values = pd.factorize(column)
+    try:
+        codes, values = pd.factorize(column)
+    except TypeError:  # lists and mappings, as JSON may hold
+        codes, values = pd.factorize(column.map(str, na_action="ignore"))
     written = [_written(v) for v in values]
     levels = tuple(sorted(set(written)))
     place = {level: i for i, level in enumerate(levels)}
@@ -255,7 +275,7 @@ def _cut(
             *keys,
         )
     codes = np.minimum(np.searchsorted(edges, np.where(absent, edges[0], values), side="right") - 1, len(edges) - 2)
-    levels = how.labels or tuple(f"{a:g} to {b:g}" for a, b in itertools.pairwise(edges))
+    levels = how.labels or tuple(f"{a:.15g} to {b:.15g}" for a, b in itertools.pairwise(edges))
     return levels, np.where(absent, len(levels), codes).astype(np.int32)
 
 

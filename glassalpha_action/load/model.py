@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import pickle
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -32,17 +33,26 @@ class Trust(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Format:
-    """A model file format: its extensions, the loader of child.py that opens it, whether opening it runs code."""
+    """A model file format: its extensions, the loader of child.py that opens it, whether opening it runs code.
+
+    `save` makes such a file. `package` is what reads it where that is an extra, which has the format's name.
+    """
 
     name: str
     extensions: tuple[str, ...]
     loader: str
-    runs_code: bool
+    save: str
+    package: str | None = None
+    runs_code: bool = False
 
 
 FORMATS = (
-    Format("joblib", (".joblib",), "joblib", runs_code=True),
-    Format("pickle", (".pkl", ".pickle"), "joblib", runs_code=True),
+    Format("joblib", (".joblib",), "joblib", "joblib.dump", runs_code=True),
+    Format("pickle", (".pkl", ".pickle"), "joblib", "joblib.dump", runs_code=True),
+    Format("onnx", (".onnx",), "onnx", "skl2onnx.to_onnx", "onnxruntime"),
+    Format("skops", (".skops",), "skops", "skops.io.dump", "skops"),
+    Format("xgboost", (".json", ".ubj"), "xgboost", "Booster.save_model", "xgboost"),
+    Format("lightgbm", (".txt",), "lightgbm", "Booster.save_model", "lightgbm"),
 )
 
 
@@ -68,7 +78,9 @@ SENTENCES = {
     "import": "{file} needs packages that its isolated process cannot import ({detail}): install them beside "
     "glassalpha-action",
     "load": "{file} cannot be opened as a {format} file ({detail}): it is damaged, cut short or of another kind; save "
-    "the model again with joblib.dump",
+    "the model again with {save}",
+    "crashed": "{file} made the reader of {format} files crash ({detail}): it is damaged, cut short or of another "
+    "kind; save the model again with {save}",
     "module": "{file} needs code that is not installed here ({detail}): install the package that defines it, or save "
     "the model with classes of installed packages only",
     "memory": "{file} needed more than {memory} of memory: save a smaller model or score fewer rows "
@@ -81,6 +93,14 @@ SENTENCES = {
     "to one of them",
     "outputs": "{file} does not give one probability per row and class ({detail}): give a model of one outcome, or "
     "{predictions}",
+    "columns": "{file} was trained on other columns: {detail}; set data.feature_columns to those it was trained on",
+    "values": "{file} cannot take the features as they are ({detail}): give columns as in training, or {predictions}",
+    "objective": "{file} gives no probability of an outcome ({detail}): train it for two classes, or {predictions}",
+    "multiclass": "{file} tells {detail} apart, and an audit is of one: give a model of two classes, or {predictions}",
+    "unnamed": "{file} names no classes, so that it can speak of labels 0 and 1 only ({detail}): write the target as 0 "
+    "and 1 as in training, save the model in a format that names them, or {predictions}",
+    "untrusted": "{file} holds types that are not trusted ({detail}) and was not opened: save a model made of "
+    "scikit-learn's own classes only, or {predictions}",
     "predict": "{file} failed on the features ({detail}): give it the columns it was trained on (data.feature_columns)",
     "answer": "{file} did not answer with one probability per row ({detail}): its scores are refused; correct the "
     "model or {predictions}",
@@ -93,6 +113,7 @@ def score(
     features: pd.DataFrame,
     *,
     positive_label: str,
+    negative_label: str | None = None,
     format: str | None = None,  # noqa: A002
     trust: Trust = Trust.sandbox,
     timeout: float = 120.0,
@@ -100,20 +121,29 @@ def score(
 ) -> Scores:
     """Probability of `positive_label` for every row of `features`, by the model in the file `path`.
 
-    The file is opened in a child process only. `timeout` is wall-clock seconds, imports included; `memory` is bytes of
-    address space. Raises UserError: exit code 2 for a missing file or unknown format, 3 where there are no scores.
+    The file is opened in a child process only. Files of some formats name no classes (XGBoost, LightGBM, an ONNX
+    tensor): they are refused unless the labels, `negative_label` too where it is given, are 0 and 1. `timeout` is
+    wall-clock seconds, imports included; `memory` is bytes of address space. Raises UserError: exit code 2 for a
+    missing file, an unknown format or an extra that is not installed, 3 where there are no scores.
     """
     kind = find_format(path, format)
     data = _read(path)
     if kind.runs_code and trust is Trust.safe:
         raise _error(sandbox.SandboxError("safe"), path, kind, positive_label, timeout, memory)
+    if kind.package and importlib.util.find_spec(kind.package) is None:
+        raise UserError(
+            f"model file {show(str(path))} is a {kind.name} file, and reading it needs {kind.package}: run "
+            f"pip install 'glassalpha-action[{kind.name}]'"
+        )
     sandboxed = trust is not Trust.trusted
     job = sandbox.Job(
         model=data,
         features=pickle.dumps(features, protocol=pickle.HIGHEST_PROTOCOL),
         rows=len(features),
         format=kind.loader,
+        runs_code=kind.runs_code,
         positive_label=positive_label,
+        negative_label=negative_label,
         sandboxed=sandboxed,
         timeout=timeout,
         memory=memory,
@@ -168,6 +198,7 @@ def _error(
         file=f"model file {show(str(path))}",
         detail=show(failure.detail) or "no reason given",
         format=kind.name,
+        save=kind.save,
         label=show(positive_label),
         timeout=timeout,
         memory=f"{memory / (1 << 30):.3g} GiB",

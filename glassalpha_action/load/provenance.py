@@ -12,8 +12,6 @@ import numpy as np
 
 from glassalpha_action.evidence import Flags, Floats
 
-CHUNK = 1 << 20
-
 
 @dataclass(frozen=True, slots=True)
 class Commit:
@@ -46,7 +44,7 @@ def commit_at(folder: Path) -> Commit | None:
     sha = _git(folder, "rev-parse", "--verify", "HEAD")
     if not sha:
         return None
-    changed = _git(folder, "status", "--porcelain", "--untracked-files=no", "-z")
+    changed = _git(folder, "status", "--porcelain", "--no-renames", "--untracked-files=no", "-z")
     # Where git cannot say what changed, nothing may count as clean.
     modified = tuple(entry[3:] for entry in changed.split("\0") if entry) if changed is not None else ("(unknown)",)
     return Commit(sha.strip(), modified)
@@ -56,7 +54,9 @@ def _git(folder: Path, *arguments: str) -> str | None:
     # The checkout of a container action belongs to another user; git reads it all the same when told that it may.
     command = ["git", "-c", "safe.directory=*", "-c", "core.fsmonitor=false", "-C", str(folder), *arguments]
     try:
-        done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=60)
+        done = subprocess.run(
+            command, capture_output=True, encoding="utf-8", errors="backslashreplace", check=False, timeout=60
+        )
     except (OSError, subprocess.TimeoutExpired):
         return None
     return done.stdout if done.returncode == 0 else None

@@ -26,7 +26,10 @@ from glassalpha_action.load.child import FRAME
 ROUNDING = 1e-9  # how far outside [0, 1] float rounding may put a probability
 TEXT_CAP = 16 << 10  # bytes of all frames but the scores
 NOISE_CAP = 8 << 10  # bytes kept of what the child prints
-CHILD_KINDS = frozenset(["import", "load", "module", "memory", "no_probability", "label", "outputs", "predict"])
+CHILD_KINDS = frozenset(
+    "import load module memory no_probability label outputs predict columns values objective multiclass unnamed "
+    "untrusted".split()
+)
 START = """
 import sys
 sys.path.append(sys.argv[1])
@@ -63,7 +66,9 @@ class Job:
     features: bytes
     rows: int
     format: str
+    runs_code: bool
     positive_label: str
+    negative_label: str | None
     sandboxed: bool
     timeout: float
     memory: int
@@ -76,18 +81,26 @@ def run(job: Job) -> Answer:
         conversation = _Conversation(process, deadline, 8 * job.rows + TEXT_CAP)
         conversation.exchange(_parts("C", json.dumps(_settings(job)).encode()), first_frame_only=True)
         layers = _layers(conversation)
-        if job.sandboxed and not {"network namespace", "seccomp filter"} & set(layers):
+        if job.sandboxed and job.runs_code and not {"network namespace", "seccomp filter"} & set(layers):
             raise SandboxError("network")
         conversation.exchange([*_parts("M", job.model), *_parts("X", job.features)])
         answer = bytes(conversation.answer)
-    ended = "" if process.returncode in (0, -signal.SIGKILL) else f"exit status {process.returncode}"
     try:
         values, versions, saved_with = read_answer(answer, job.rows)
     except SandboxError as failure:
         if failure.kind == "ended":
-            raise SandboxError("ended", last_line(conversation.noise) or ended) from failure
+            raise _end(process.returncode, job.runs_code, last_line(conversation.noise)) from failure
         raise
     return Answer(values, versions, saved_with, ("cleared environment", *layers))
+
+
+def _end(returncode: int, runs_code: bool, said: str) -> SandboxError:
+    """A reader of a format without code that a signal ended has crashed on the file."""
+    crashed = returncode < 0 and returncode != -signal.SIGKILL
+    ended = signal.Signals(-returncode).name if crashed else f"exit status {returncode}" if returncode > 0 else ""
+    if crashed and not runs_code:
+        return SandboxError("crashed", ended)
+    return SandboxError("ended", said or ended)
 
 
 def _parts(kind: str, payload: bytes) -> list[bytes]:
@@ -169,6 +182,7 @@ def _settings(job: Job) -> dict[str, object]:
         "parent": os.getpid(),
         "format": job.format,
         "positive_label": job.positive_label,
+        "negative_label": job.negative_label,
     }
 
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from glassalpha_action.config import Config
-from glassalpha_action.documents import UserError
+from glassalpha_action.documents import UserError, plain
 from glassalpha_action.evidence import Evidence, Floats
 from glassalpha_action.load import data as rows
 from glassalpha_action.load.model import Trust, score
@@ -153,7 +153,7 @@ def _enforce_strict(config: Config, summary: DataSummary, commit: Commit | None)
         files = ", ".join(commit.modified[:3]) + (", …" if len(commit.modified) > 3 else "")
         said.append(
             f"{config.path.as_posix()}: strict mode: tracked files are modified since commit {commit.sha[:12]} "
-            f"({files}); commit or discard the changes."
+            f"({plain(files, 300)}); commit or discard the changes."
         )
     said += [
         f"{config.where('data')}: strict mode: {warning}"

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import math
+from dataclasses import dataclass
 
 import numpy as np
 
-from glassalpha_action.cube import SCALE, Slice
+from glassalpha_action.cube import Slice
 from glassalpha_action.evidence import Floats, Ints
 from glassalpha_action.metrics.catalogue import Estimate, metric, undefined
+from glassalpha_action.metrics.intervals import z_of
 from glassalpha_action.metrics.performance import NO_SCORES
 from glassalpha_action.records import Better, Unit
 
@@ -17,6 +19,7 @@ DRAWS = 1_000
 SEED = 20_250_101
 # Scores are cut to 2⁻³², so two errors that tie may differ by as much.
 ROUNDING = 1e-9
+RESAMPLING = 100
 
 ADVICE_FIXES = [
     "Plot the reliability chart: a curve below the diagonal says the scores are too high, above it too low.",
@@ -32,8 +35,8 @@ def coarse(whole: Slice) -> Ints:
 
 def binned(whole: Slice) -> tuple[Floats, Floats, Floats]:
     """Rows, positives and summed scores in each of the ten bins, over all levels, shape (10,) each."""
-    label = whole.count.sum(axis=(0, 2))
-    score = whole.score.sum(axis=(0, 1, 2)) / SCALE
+    label = whole.mass.sum(axis=(0, 2))
+    score = whole.score.sum(axis=(0, 1, 2))
     where = coarse(whole)
     rows, positives, scores = (
         np.asarray(np.bincount(where, one, BINS), dtype=np.float64) for one in (label.sum(axis=0), label[1], score)
@@ -73,50 +76,78 @@ def expected_calibration_error(whole: Slice, confidence: float) -> Estimate:
         return undefined(NO_SCORES, n)
     if n == 0:
         return undefined("there are no rows", 0)
-    _, positives, score = binned(whole)
-    value = float(calibration_error(positives, score, n))
-    cells = whole.count.sum(axis=(0, 2))
-    mean = np.divide(
-        whole.score.sum(axis=(0, 1, 2)) / SCALE,
-        cells.sum(axis=0),
-        where=cells.sum(axis=0) > 0,
-        out=np.zeros(cells.shape[1]),
-    )
-    square = whole.square.sum(axis=(0, 1, 2)) / SCALE
-    variance = np.maximum(0, np.bincount(coarse(whole), mean * cells.sum(axis=0) - square, BINS))
-    floor = float(np.sqrt(2 * variance / math.pi).sum() / n)
-    low, high = _interval(whole, mean, value, confidence)
+    mass, positives, score = binned(whole)
+    value = float(calibration_error(positives, score, mass.sum()))
+    cells = _cells(whole)
+    # Σ w²p(1 − p) over a bin is the variance of its weighted sum of labels; without weights it is Σ p(1 − p).
+    variance = np.bincount(coarse(whole), _variance(whole), BINS)
+    floor = float(np.sqrt(2 * variance / math.pi).sum() / mass.sum())
+    low, high = _interval(cells, value, confidence)
     return Estimate(
         value,
         n,
         low,
         high,
-        p_value=_consistency(whole, mean, value),
+        p_value=_consistency(cells, value),
         detail=f"A perfectly calibrated model would show about {floor:.3f} on this many rows.",
     )
 
 
-def _spread(whole: Slice) -> Floats:
-    """A (bins, 10) matrix that sums fine bins into the ten."""
-    return np.asarray(np.eye(BINS)[coarse(whole)])
+def _variance(whole: Slice) -> Floats:
+    """Σ w² p(1 − p) in each fine bin, the scores' own Σ p(1 − p) where rows carry no weights."""
+    mass, score = whole.mass.sum(axis=(0, 1, 2)), whole.score.sum(axis=(0, 1, 2))
+    spread = np.maximum(0, score - whole.square.sum(axis=(0, 1, 2)))
+    scale = np.divide(whole.mass_square.sum(axis=(0, 1, 2)), mass, where=mass > 0, out=np.zeros(mass.size))
+    return np.asarray(spread * scale)
 
 
-def _interval(whole: Slice, mean: Floats, value: float, confidence: float) -> tuple[float, float]:
+@dataclass(frozen=True, slots=True)
+class _Cells:
+    """What resampling needs: by label and resampling bin, effective rows, the weight of one, and the mean score."""
+
+    size: Floats
+    each: Floats
+    mean: Floats
+    spread: Floats
+
+    @property
+    def mass(self) -> float:
+        """The weight of all rows."""
+        return float((self.size * self.each).sum())
+
+
+def _cells(whole: Slice) -> _Cells:
+    where = np.minimum((whole.edges[:-1] * RESAMPLING + 1e-9).astype(int), RESAMPLING - 1)
+    place = np.zeros((where.size, RESAMPLING))
+    place[np.arange(where.size), where] = 1
+    mass, square, score = (v.sum(axis=(0, 2)) @ place for v in (whole.mass, whole.mass_square, whole.score))
+    each = np.divide(square, mass, where=mass > 0, out=np.ones(mass.shape))
+    mean = np.divide(score, mass, where=mass > 0, out=np.zeros(mass.shape))
+    return _Cells(mass / each, each, mean, np.repeat(np.eye(BINS), RESAMPLING // BINS, axis=0))
+
+
+def _interval(cells: _Cells, value: float, confidence: float) -> tuple[float, float]:
     """Percentiles of the bootstrap less its bias: resampling adds noise, which only ever adds to an ECE."""
-    cells = whole.count.sum(axis=(0, 2))
-    n = int(cells.sum())
-    drawn = np.random.default_rng(SEED).multinomial(n, cells.ravel() / n, DRAWS).reshape(DRAWS, *cells.shape)
-    errors = calibration_error(drawn[:, 1] @ _spread(whole), (drawn.sum(axis=1) * mean) @ _spread(whole), n)
+    n = cells.size.sum()
+    drawn = np.random.default_rng(SEED).multinomial(round(n), cells.size.ravel() / n, DRAWS)
+    mass = drawn.reshape(DRAWS, *cells.size.shape) * cells.each
+    score = (mass * cells.mean).sum(axis=1)
+    errors = calibration_error(mass[:, 1] @ cells.spread, score @ cells.spread, mass.sum(axis=(1, 2)))
     tail = (1 - confidence) / 2
     low, high = np.quantile(errors - (errors.mean() - value), [tail, 1 - tail])
     return min(value, max(0.0, float(low))), max(value, min(1.0, float(high)))
 
 
-def _consistency(whole: Slice, mean: Floats, value: float) -> float:
+def _consistency(cells: _Cells, value: float) -> float:
     """The share of calibrated worlds that look at least as miscalibrated as this one."""
-    rows = whole.count.sum(axis=(0, 1, 2))
-    drawn = np.random.default_rng(SEED).binomial(rows, np.clip(mean, 0, 1), (DRAWS, rows.size))
-    errors = calibration_error(drawn @ _spread(whole), (rows * mean) @ _spread(whole), int(rows.sum()))
+    size = cells.size.sum(axis=0)
+    mass = (cells.size * cells.each).sum(axis=0)
+    score = (cells.size * cells.each * cells.mean).sum(axis=0)
+    chance = np.divide(score, mass, where=mass > 0, out=np.zeros(mass.size))
+    rows = np.rint(size).astype(int)
+    drawn = np.random.default_rng(SEED).binomial(rows, np.clip(chance, 0, 1), (DRAWS, rows.size))
+    positives = drawn * np.divide(mass, rows, where=rows > 0, out=np.zeros(mass.size))
+    errors = calibration_error(positives @ cells.spread, score @ cells.spread, mass.sum())
     return float((1 + (errors >= value - ROUNDING).sum()) / (1 + DRAWS))
 
 
@@ -132,19 +163,20 @@ def brier_score(whole: Slice, confidence: float) -> Estimate:
     """The mean squared distance between the predicted probability and the outcome: mean((p − y)²).
 
     Range 0 to 1; always saying the base rate b scores b(1 − b). Not estimable without scores or rows. Interval:
-    multinomial bootstrap over cells. Source: Brier 1950.
+    normal, from the spread of the squared distances over cells of the cube. Source: Brier 1950.
     """
     n = int(whole.count.sum())
     if not whole.scored:
         return undefined(NO_SCORES, n)
     if n == 0:
         return undefined("there are no rows", 0)
-    count = whole.count.sum(axis=(0, 2))
-    score, square = whole.score.sum(axis=(0, 2)) / SCALE, whole.square.sum(axis=(0, 2)) / SCALE
-    loss = square - np.array([[0], [1]]) * (2 * score - count)
-    per_row = np.divide(loss, count, where=count > 0, out=np.zeros(count.shape)).ravel()
-    drawn = np.random.default_rng(SEED).multinomial(n, count.ravel() / n, DRAWS)
-    tail = (1 - confidence) / 2
-    low, high = np.quantile(drawn @ per_row / n, [tail, 1 - tail])
-    value = float(loss.sum() / n)
-    return Estimate(value, n, min(value, float(low)), max(value, float(high)))
+    mass = whole.mass.sum(axis=(0, 2))
+    score, square = whole.score.sum(axis=(0, 2)), whole.square.sum(axis=(0, 2))
+    loss = square - np.array([[0], [1]]) * (2 * score - mass)
+    per_row = np.divide(loss, mass, where=mass > 0, out=np.zeros(mass.shape)).ravel()
+    value = float(loss.sum() / mass.sum())
+    effective = float(mass.sum()) ** 2 / float(whole.mass_square.sum())
+    share = mass.ravel() / mass.sum()
+    # The sum over cells of a multinomial sample is normal to all purposes: its variance is the bootstrap's limit.
+    half = z_of(confidence) * math.sqrt(max(0.0, float(share @ per_row**2) - value**2) / effective)
+    return Estimate(value, n, max(0.0, value - half), min(1.0, value + half))

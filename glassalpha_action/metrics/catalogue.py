@@ -11,6 +11,7 @@ from typing import Any
 
 from glassalpha_action.cube import Cube
 from glassalpha_action.evidence import Evidence
+from glassalpha_action.metrics.ranking import Ranking
 from glassalpha_action.records import Advice, Better, Definition, Group, Measurement, Unit
 
 
@@ -28,6 +29,7 @@ class Estimate:
     of: str | None = None
     detail: str | None = None
     p_value: float | None = None
+    bounds: tuple[float, float] | None = None
 
 
 def undefined(reason: str, n: int, groups: tuple[Group, ...] = (), of: str | None = None) -> Estimate:
@@ -40,8 +42,8 @@ class Metric:
     """One metric: a pure function of the evidence its parameters name.
 
     `whole` asks for the cube's total, `group` for the cube by one attribute (the metric is then measured once for
-    each), `cube` for all of it, `rows` for the rows themselves, `confidence` for the level of intervals. Keyword
-    parameters with a default are what a gate's `params` may set.
+    each), `cube` for all of it, `rows` for the rows themselves, `ranking` for how scores rank labels, `confidence` for
+    the level of intervals. Keyword parameters with a default are what a gate's `params` may set.
     """
 
     function: Callable[..., Estimate]
@@ -99,6 +101,7 @@ class Metric:
     ) -> Iterable[Measurement]:
         """Its measurements, one for each attribute where it compares groups."""
         given: dict[str, Any] = {"rows": rows, "cube": cube, "confidence": confidence}
+        given["ranking"] = Ranking(rows, cube)
         for attribute in [a.name for a in cube.axes] if self.per_attribute else [None]:
             given["group" if attribute else "whole"] = cube.by(attribute) if attribute else cube.by()
             if rows is None and "rows" in self.needs:
@@ -129,6 +132,7 @@ class Metric:
             params=dict(self.params) | dict(params),
             detail=found.detail,
             p_value=found.p_value,
+            bounds=found.bounds,
         )
 
 
@@ -142,7 +146,7 @@ def metric(
     fixes: Iterable[str],
     aliases: Iterable[str] = (),
 ) -> Callable[[Callable[..., Estimate]], Metric]:
-    """Make a function a metric. Its docstring is the definition readers see; `issue`, `causes` and `fixes` the advice."""
+    """Make a function a metric; its docstring is the definition readers see, the rest the advice on failing it."""
     advice = Advice(issue=issue, causes=tuple(causes), fixes=tuple(fixes))
 
     def wrap(function: Callable[..., Estimate]) -> Metric:

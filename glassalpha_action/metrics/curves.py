@@ -6,10 +6,10 @@ from collections.abc import Iterable, Iterator
 
 import numpy as np
 
-from glassalpha_action.cube import SCALE, Cube, Slice
+from glassalpha_action.cube import Cube, Slice
 from glassalpha_action.evidence import Ints
 from glassalpha_action.metrics.calibration import BINS, coarse
-from glassalpha_action.metrics.intervals import wilson
+from glassalpha_action.metrics.rates import rate
 from glassalpha_action.records import CalibrationBin, Charts, Measurement, RocCurve
 
 POINTS = 60
@@ -21,10 +21,10 @@ def charts(cube: Cube, measured: Iterable[Measurement], confidence: float) -> Ch
     if not whole.scored or not whole.count.sum():
         return Charts()
     auc = next((m.value for m in measured if m.metric == "roc_auc"), None)
-    roc = [_roc(whole.count[0], auc, None, None)]
+    roc = [_roc(whole.mass[0], auc, None, None)]
     for axis in cube.axes:
         group = cube.by(axis.name)
-        roc += [_roc(group.count[i], None, axis.name, axis.levels[i]) for i in group.compared]
+        roc += [_roc(group.mass[i], None, axis.name, axis.levels[i]) for i in group.compared]
     return Charts(
         roc=tuple(r for r in roc if r),
         calibration=tuple(_reliability(whole, confidence)),
@@ -54,16 +54,17 @@ def _reliability(whole: Slice, confidence: float) -> Iterator[CalibrationBin]:
     where = coarse(whole)
     for b in range(BINS):
         chosen = where == b
-        negatives, positives = (int(v) for v in whole.count[0].sum(axis=1)[:, chosen].sum(axis=1))
-        n = negatives + positives
+        n = int(whole.count[0][..., chosen].sum())
+        mass, square = whole.mass[0].sum(axis=1)[:, chosen].sum(axis=1), whole.mass_square[0][..., chosen].sum()
         if n:
-            low, high = wilson(positives, n, confidence)
+            positive = rate(mass[1], mass.sum(), square)
+            low, high = positive.interval(confidence)
             yield CalibrationBin(
                 low=b / BINS,
                 high=(b + 1) / BINS,
                 n=n,
-                observed=round(positives / n, 6),
-                mean_score=round(float(whole.score[0][..., chosen].sum()) / SCALE / n, 6),
+                observed=round(float(positive.value), 6),
+                mean_score=round(float(whole.score[0][..., chosen].sum() / mass.sum()), 6),
                 observed_low=round(low, 6),
                 observed_high=round(high, 6),
             )

@@ -2,37 +2,22 @@
 
 from __future__ import annotations
 
-from fractions import Fraction
-
 from glassalpha_action.cube import Slice
 from glassalpha_action.metrics.catalogue import Estimate, metric, undefined
-from glassalpha_action.metrics.intervals import gap, ratio, wilson
+from glassalpha_action.metrics.intervals import gap, ratio
+from glassalpha_action.metrics.rates import Rate, positive_rates, selections
 from glassalpha_action.records import Better, Group, Unit
-
-Rate = tuple[int, int]
-
-
-def selections(group: Slice) -> list[Rate]:
-    """(rows decided favourably, rows) of each level."""
-    favourable = int(group.favorable_positive)
-    by_decision = group.confusion.sum(axis=1)
-    return [(int(d[favourable]), int(d.sum())) for d in by_decision]
-
-
-def positive_rates(group: Slice, label: int) -> list[Rate]:
-    """(rows decided positive, rows) among those of each level that carry `label`: 1 gives TPR, 0 FPR."""
-    return [(int(c[label, 1]), int(c[label].sum())) for c in group.confusion]
 
 
 def described(group: Slice, rates: list[Rate], confidence: float, empty: str) -> tuple[Group, ...]:
     """Each level with its rate and Wilson interval, or why it has none."""
     found = []
-    for level, n, (k, of) in zip(group.axis.levels, group.n, rates, strict=True):
-        if of == 0:
+    for level, n, one in zip(group.axis.levels, group.n, rates, strict=True):
+        if not one.known:
             found.append(Group(level=level, n=int(n), reason=empty))
         else:
-            low, high = wilson(k, of, confidence)
-            found.append(Group(level=level, n=int(n), value=k / of, low=low, high=high))
+            low, high = one.interval(confidence)
+            found.append(Group(level=level, n=int(n), value=float(one.value), low=low, high=high))
     return tuple(found)
 
 
@@ -40,17 +25,17 @@ def rate_gap(group: Slice, rates: list[Rate], confidence: float, of: str, empty:
     """max − min of the rates over the levels that have one, exact, with its simultaneous interval."""
     groups = described(group, rates, confidence, empty)
     n = int(group.n.sum())
-    known = [i for i in group.compared if rates[i][1] > 0]
+    known = [i for i in group.compared if rates[i].known]
     if len(group.compared) < 2:
         return undefined("only one group has rows, so there is nothing to compare", n, groups, of)
     if len(known) < 2:
         return undefined(f"fewer than two groups have a {of}: {empty} in the others", n, groups, of)
-    lowest = min(known, key=lambda i: Fraction(*rates[i]))
-    highest = max(known, key=lambda i: Fraction(*rates[i]))
-    low, high = gap([rates[i] for i in known], confidence, families)
+    lowest = min(known, key=lambda i: rates[i].value)
+    highest = max(known, key=lambda i: rates[i].value)
+    low, high = gap([rates[i].effective for i in known], confidence, families)
     left_out = [group.axis.levels[i] for i in group.compared if i not in known]
     return Estimate(
-        Fraction(*rates[highest]) - Fraction(*rates[lowest]),
+        rates[highest].value - rates[lowest].value,
         n,
         low,
         high,
@@ -119,13 +104,13 @@ def demographic_parity_ratio(group: Slice, confidence: float) -> Estimate:
     known = group.compared
     if len(known) < 2:
         return undefined("only one group has rows, so there is nothing to compare", n, groups, "selection rate")
-    lowest = min(known, key=lambda i: Fraction(*rates[i]))
-    highest = max(known, key=lambda i: Fraction(*rates[i]))
-    if rates[highest][0] == 0:
+    lowest = min(known, key=lambda i: rates[i].value)
+    highest = max(known, key=lambda i: rates[i].value)
+    if rates[highest].hits == 0:
         return undefined("no row of any group is decided in favour", n, groups, "selection rate")
-    low, high = ratio(rates[lowest], rates[highest], confidence) or (None, None)
+    low, high = ratio(rates[lowest].effective, rates[highest].effective, confidence) or (None, None)
     return Estimate(
-        Fraction(*rates[lowest]) / Fraction(*rates[highest]),
+        rates[lowest].value / rates[highest].value,
         n,
         low,
         high,

@@ -2,14 +2,10 @@
 
 from __future__ import annotations
 
-from fractions import Fraction
-
-import numpy as np
-
 from glassalpha_action.cube import Slice
-from glassalpha_action.evidence import Evidence
 from glassalpha_action.metrics.catalogue import Estimate, metric, undefined
-from glassalpha_action.metrics.intervals import delong, wilson
+from glassalpha_action.metrics.ranking import Ranking
+from glassalpha_action.metrics.rates import rate
 from glassalpha_action.records import Better, Unit
 
 NO_SCORES = "the model's scores are not in the data, only its decisions"
@@ -31,26 +27,21 @@ NO_SCORES = "the model's scores are not in the data, only its decisions"
         "Check that the held-out rows come from the population the model is meant for.",
     ],
 )
-def roc_auc(rows: Evidence, confidence: float) -> Estimate:
+def roc_auc(ranking: Ranking, confidence: float) -> Estimate:
     """The chance that a row with the positive label has a higher score than one without, a tie counting half.
 
-    AUC = (wins + ties / 2) / (positives × negatives), computed exactly by sorting. Range 0 to 1; 0.5 is chance.
+    AUC = (wins + ties / 2) / (positives × negatives), computed exactly by sorting; from a
+    cube alone it is known between bounds, and no gate is decided inside them. Range 0 to 1; 0.5 is chance.
     Not estimable when all rows carry one label. Interval: DeLong. Source: Hanley and McNeil 1982; DeLong et al. 1988.
     """
-    if rows.score is None:
-        return undefined(NO_SCORES, rows.rows)
-    positive, negative = np.sort(rows.score[rows.label]), np.sort(rows.score[~rows.label])
-    if not positive.size or not negative.size:
-        return undefined("all rows carry the same label", rows.rows)
-    below = np.searchsorted(negative, positive, side="left")
-    up_to = np.searchsorted(negative, positive, side="right")
-    auc = Fraction(int(below.sum()) + int(up_to.sum()), 2 * positive.size * negative.size)
-    above = (
-        2 * positive.size - np.searchsorted(positive, negative, "left") - np.searchsorted(positive, negative, "right")
-    )
-    interval = delong(float(auc), (below + up_to) / (2 * negative.size), above / (2 * positive.size), confidence)
-    low, high = interval or (None, None)
-    return Estimate(auc, rows.rows, low, high)
+    n = ranking.cube.rows
+    if not ranking.scored:
+        return undefined(NO_SCORES, n)
+    ladder = ranking.whole
+    if not ladder.pairs:
+        return undefined("all rows carry the same label", n)
+    low, high = ladder.interval(confidence) or (None, None)
+    return Estimate(ladder.auc, n, low, high, bounds=ladder.bounds)
 
 
 @metric(
@@ -72,9 +63,8 @@ def accuracy(whole: Slice, confidence: float) -> Estimate:
 
     Range 0 to 1. Not estimable without rows. Interval: Wilson.
     """
-    confusion = whole.confusion[0]
-    n = int(confusion.sum())
-    if n == 0:
+    confusion, n = whole.confusion[0], int(whole.count.sum())
+    right = rate(confusion[0, 0] + confusion[1, 1], confusion.sum(), whole.confusion_square.sum())
+    if not right.known:
         return undefined("there are no rows", 0)
-    right = int(confusion[0, 0] + confusion[1, 1])
-    return Estimate(Fraction(right, n), n, *wilson(right, n, confidence))
+    return Estimate(right.value, n, *right.interval(confidence))

@@ -7,7 +7,7 @@ from statistics import NormalDist
 
 from glassalpha_action.cube import Slice
 from glassalpha_action.metrics.catalogue import Estimate, metric, undefined
-from glassalpha_action.metrics.fairness import selections
+from glassalpha_action.metrics.rates import selections
 from glassalpha_action.records import Better, Group, Unit
 
 ALPHA = 0.05
@@ -58,7 +58,7 @@ def rows_needed(rate: float, effect: float) -> int | None:
     ],
 )
 def statistical_power(group: Slice, *, effect: float = 0.05) -> Estimate:
-    """The chance that a two-sided test at the 5% level sees a difference of `effect` in selection rate, if there is one.
+    """The chance that a two-sided test at the 5% level sees a gap of `effect` in selection rates, if there is one.
 
     z test of two proportions with pooled null variance, of each group against the reference (the largest group
     unless named), at their actual sizes and the reference's observed rate, for a rate `effect` above and below it:
@@ -72,18 +72,17 @@ def statistical_power(group: Slice, *, effect: float = 0.05) -> Estimate:
     if not 0 < effect < 1:
         return undefined(f"the effect {effect:g} is not a difference between 0 and 1", n)
     reference = group.reference
-    selected, size = rates[reference]
-    if size == 0:
+    if not rates[reference].known:
         return undefined(f"the reference {group.axis.levels[reference]} has no rows", n)
-    rate = selected / size
+    rate, size = float(rates[reference].value), rates[reference].size
     groups = []
     for i in group.compared:
         if i != reference:
-            power = least_power(rate, size, rates[i][1], effect)
+            power = least_power(rate, size, rates[i].size, effect)
             groups.append(
                 Group(
                     level=group.axis.levels[i],
-                    n=rates[i][1],
+                    n=int(group.n[i]),
                     value=power,
                     reason=None if power is not None else "no rate that far from the reference's exists",
                 )

@@ -6,10 +6,11 @@ from fractions import Fraction
 
 import numpy as np
 
-from glassalpha_action.cube import SCALE, Cube, Slice
-from glassalpha_action.evidence import MISSING, Attribute, Evidence, Floats, Ints
+from glassalpha_action.cube import Slice
+from glassalpha_action.evidence import MISSING, Floats, Mass
 from glassalpha_action.metrics.calibration import BINS, calibration_error, coarse
 from glassalpha_action.metrics.catalogue import Estimate, metric, undefined
+from glassalpha_action.metrics.ranking import Ranking
 from glassalpha_action.records import Better, Group, Unit
 
 FEASIBLE = (Fraction(1, 100), Fraction(99, 100))
@@ -21,12 +22,12 @@ def scenarios(group: Slice, shift: float) -> tuple[list[str], Floats, list[str]]
     The names of the scenarios, their weights (scenarios, levels), and the names of those that are not feasible: the
     share would leave 0.01 to 0.99.
     """
-    n = group.n
+    n, mass = group.n, group.mass.sum(axis=(1, 2, 3))
     names, weights, infeasible = [], [], []
     for i, level in enumerate(group.axis.levels):
         if level == MISSING or n[i] == 0:
             continue
-        share = Fraction(int(n[i]), int(n.sum()))
+        share = Fraction(float(mass[i])) / Fraction(float(mass.sum()))
         for change in (-Fraction(str(shift)), Fraction(str(shift))):
             name = f"{group.axis.name}: {level} {float(change) * 100:+.0f} points"
             moved = share + change
@@ -40,22 +41,7 @@ def scenarios(group: Slice, shift: float) -> tuple[list[str], Floats, list[str]]
     return names, np.array(weights).reshape(-1, n.size), infeasible
 
 
-def outranked(attribute: Attribute, rows: Evidence) -> Floats | None:
-    """(levels, levels): how many pairs of a positive row of one level and a negative of another are ranked right."""
-    if rows.score is None:
-        return None
-    levels = len(attribute.levels)
-    order = np.argsort(rows.score, kind="stable")
-    score, label, code = rows.score[order], rows.label[order], attribute.codes[order]
-    columns = []
-    for g in range(levels):
-        negatives = score[~label & (code == g)]
-        below = np.searchsorted(negatives, score[label], "left") + np.searchsorted(negatives, score[label], "right")
-        columns.append(np.bincount(code[label], below / 2, levels))
-    return np.column_stack(columns)
-
-
-def _auc(weights: Floats, wins: Floats | None, confusion: Ints) -> Floats | None:
+def _auc(weights: Floats, wins: Floats | None, confusion: Mass) -> Floats | None:
     by_label = weights @ confusion.sum(axis=2)
     if wins is None or not by_label[0].all():
         return None
@@ -66,12 +52,12 @@ def _ece(weights: Floats, group: Slice) -> Floats | None:
     if not group.scored:
         return None
     spread = np.eye(BINS)[coarse(group)]
-    positives = weights @ group.count[:, 1].sum(axis=1) @ spread
-    score = weights @ group.score.sum(axis=(1, 2)) / SCALE @ spread
-    return calibration_error(positives, score, weights @ group.n)
+    positives = weights @ group.mass[:, 1].sum(axis=1) @ spread
+    score = weights @ group.score.sum(axis=(1, 2)) @ spread
+    return calibration_error(positives, score, weights @ group.mass.sum(axis=(1, 2, 3)))
 
 
-def _gaps(weights: Floats, joint: Ints, other: str) -> dict[str, Floats]:
+def _gaps(weights: Floats, joint: Mass, other: str) -> dict[str, Floats]:
     """Gaps in selection rate and in both error rates over the second axis of `joint`, its first axis weighted."""
     confusion = np.tensordot(weights, joint, axes=1)
     tables = {
@@ -88,13 +74,14 @@ def _gaps(weights: Floats, joint: Ints, other: str) -> dict[str, Floats]:
     return gaps
 
 
-def qualities(weights: Floats, axis: str, rows: Evidence, cube: Cube) -> dict[str, Floats]:
+def qualities(weights: Floats, axis: str, ranking: Ranking) -> dict[str, Floats]:
     """Everything a shift along `axis` may worsen, under each row of `weights`, written so that more is worse."""
+    cube = ranking.cube
     group = cube.by(axis)
     confusion = group.confusion
     right = confusion[:, 0, 0] + confusion[:, 1, 1]
-    found = {"accuracy": -(weights @ right) / (weights @ group.n)}
-    auc = _auc(weights, outranked(next(a for a in rows.attributes if a.name == axis), rows), confusion)
+    found = {"accuracy": -(weights @ right) / (weights @ confusion.sum(axis=(1, 2)))}
+    auc = _auc(weights, ranking.wins(axis) if ranking.scored else None, confusion)
     if auc is not None:
         found["AUC"] = -auc
     ece = _ece(weights, group)
@@ -119,7 +106,7 @@ def qualities(weights: Floats, axis: str, rows: Evidence, cube: Cube) -> dict[st
     ],
     aliases=["max_metric_degradation_under_shift"],
 )
-def max_shift_degradation(rows: Evidence, cube: Cube, *, shift: float = 0.10) -> Estimate:
+def max_shift_degradation(ranking: Ranking, *, shift: float = 0.10) -> Estimate:
     """The most that any quality of the model worsens when one group's share of the population moves by `shift`.
 
     For every level of every protected attribute its share is moved up and down by `shift` (0.10 is ten percentage
@@ -128,25 +115,37 @@ def max_shift_degradation(rows: Evidence, cube: Cube, *, shift: float = 0.10) ->
     worst of all is the value. A share that would leave 0.01–0.99 is infeasible and listed; if all are, the metric is
     not estimable. Re-weighting cannot move an attribute's own gap: the model must also be judged by that gap itself.
     """
+    cube = ranking.cube
     if not 0 < shift < 1:
-        return undefined(f"the shift {shift:g} is not a share between 0 and 1", rows.rows)
+        return undefined(f"the shift {shift:g} is not a share between 0 and 1", cube.rows)
     infeasible: list[str] = []
     found: list[tuple[float, str, str]] = []
     for axis in cube.axes:
         names, weights, impossible = scenarios(cube.by(axis.name), shift)
         infeasible += impossible
         if names:
-            quality = qualities(np.vstack([np.ones(len(axis.levels)), weights]), axis.name, rows, cube)
+            quality = qualities(np.vstack([np.ones(len(axis.levels)), weights]), axis.name, ranking)
             losses = np.array([np.maximum(0.0, after[1:] - after[0]) for after in quality.values()])
-            found += [(float(losses[what, k]), name, list(quality)[what])
-                      for k, (name, what) in enumerate(zip(names, losses.argmax(axis=0), strict=True))]
+            found += [
+                (float(losses[what, k]), name, list(quality)[what])
+                for k, (name, what) in enumerate(zip(names, losses.argmax(axis=0), strict=True))
+            ]
     missed = f" Not feasible: {', '.join(infeasible)}." if infeasible else ""
     if not found:
-        reason = "no group's share can be moved that far" if infeasible else (
-            "no row has a value of a protected attribute" if cube.axes else "no protected attribute is declared")
-        return undefined(f"{reason}.{missed}".strip("."), rows.rows)
+        reason = (
+            "no group's share can be moved that far"
+            if infeasible
+            else ("no row has a value of a protected attribute" if cube.axes else "no protected attribute is declared")
+        )
+        return undefined(f"{reason}.{missed}".strip("."), cube.rows)
     loss, level, what = max(found, key=lambda one: one[0])
-    groups = tuple(Group(level=f"{name} ({of})", n=rows.rows, value=value) for value, name, of in found)
-    return Estimate(loss, rows.rows, groups=groups, between=(level,), of="worsening in each scenario",
-                    detail=f"Worst scenario: {level}; what worsens most is {what}. "
-                           f"Re-weighting cannot move an attribute's own gap.{missed}")
+    groups = tuple(Group(level=f"{name} ({of})", n=cube.rows, value=value) for value, name, of in found)
+    return Estimate(
+        loss,
+        cube.rows,
+        groups=groups,
+        between=(level,),
+        of="worsening in each scenario",
+        detail=f"Worst scenario: {level}; what worsens most is {what}. "
+        f"Re-weighting cannot move an attribute's own gap.{missed}",
+    )

@@ -19,8 +19,8 @@ WHERE a.stage = 'main' ORDER BY g.seq, g.position"""
 def read_portfolio(registry: Registry, as_of: str | None, version: str, reports: tuple[str, ...] = ()) -> Portfolio:
     """The portfolio on the day `as_of` (YYYY-MM-DD), later audits left out; by default the day of the newest audit.
 
-    `reports` names the files that every model's page offers beside its audit.json. The history is read in two queries,
-    each latest audit in one of its own.
+    An audit that a correction supersedes does not count, nor does it stand in the history. `reports` names the files
+    that every model's page offers beside its audit.json. All history takes two queries, each latest audit one.
     """
     with registry.reading():
         rows = [row for row in registry.query_all(latest=False) if as_of is None or row.as_of <= as_of]

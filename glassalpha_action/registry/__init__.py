@@ -9,29 +9,36 @@ from pathlib import Path
 
 from glassalpha_action.documents import UserError
 from glassalpha_action.registry.contract import Registry
-from glassalpha_action.registry.rows import Event, Head, Receipt, Row
+from glassalpha_action.registry.rows import Event, Head, Receipt, Row, Supersedes
+from glassalpha_action.registry.trends import PassRate, Value
 
-__all__ = ["Event", "Head", "Receipt", "Registry", "Row", "connect"]
+__all__ = ["Event", "Head", "PassRate", "Receipt", "Registry", "Row", "Supersedes", "Value", "connect"]
 
 SQLITE_URL = "sqlite:///"
+POSTGRES = {"postgres", "postgresql"}
 
 
 def connect(url: str | Path, *, create: bool = False, clock: Callable[[], date] | None = None) -> Registry:
-    """Open the registry at `url`: a file name, `sqlite:///file` (`sqlite:////` for an absolute path).
+    """Open the registry at `url`: a file name, `sqlite:///file` (`sqlite:////` for an absolute path) or `postgresql://…`.
 
-    `create` makes a new one where there is no file; a file that is there is never replaced. `clock` tells today's UTC
-    date to `query_all(last_n_days=…)`. Raises UserError: 2 nothing there, or not a registry; 4 cannot be written;
-    5 cannot be read. No error shows the URL, which may hold a password.
+    `create` makes a new one where there is none; what is there is never replaced. `clock` tells today's UTC
+    date to `query_all(last_n_days=…)`. Raises UserError: 2 nothing there, or not a registry; 4 cannot be reached or
+    written; 5 cannot be read. No error shows the URL, which may hold a password.
     """
     url = str(url)
     scheme = re.match(r"([a-z][a-z0-9+.-]*)://", url, re.IGNORECASE)
-    if scheme and scheme[1].lower().partition("+")[0] in {"postgres", "postgresql"}:
-        raise UserError(
-            "this version does not keep registries in PostgreSQL yet: name a file, as in --database model_registry.db"
-        )
+    if scheme and scheme[1].lower().partition("+")[0] in POSTGRES:
+        try:
+            from glassalpha_action.registry.postgres import PostgresRegistry
+        except ImportError as error:
+            raise UserError(
+                "a registry in PostgreSQL needs psycopg: pip install 'glassalpha-action[postgres]'"
+            ) from error
+        return PostgresRegistry(url, create=create, clock=clock)
     if scheme and not url.lower().startswith(SQLITE_URL):
         raise UserError(
-            f"a registry cannot be kept at a {scheme[1]}:// address: name a file, as in --database model_registry.db"
+            f"a registry cannot be kept at a {scheme[1]}:// address: name a file, as in --database model_registry.db, "
+            "or postgresql://host/database"
         )
     from glassalpha_action.registry.sqlite import SQLiteRegistry
 

@@ -10,7 +10,7 @@ from datetime import UTC, date, datetime
 from typing import Any, Literal, NamedTuple
 
 from glassalpha_action.documents import UserError
-from glassalpha_action.records import Audit, Status, Verdict, canonical, sha256
+from glassalpha_action.records import Audit, Status, canonical, failed, headline, sha256
 from glassalpha_action.registry import chain
 
 FORMAT = "glassalpha-record/1"
@@ -18,12 +18,12 @@ MOMENT = "%Y-%m-%dT%H:%M:%SZ"
 CONTENT_LIMIT = 64 << 20
 STAGES = ("main", "proposed")
 STATUSES = {status.value: status for status in Status}
-MEASURED = {"metric", "attribute", "unit", "value", "exact", "reason", "low", "high", "confidence", "n"}
-JUDGED = {"gate_id", "metric", "attribute", "severity", "outcome", "raw_outcome", "value", "low", "high", "n"} | {
-    "comparison", "clause", "message"}  # fmt: skip
-POLICY = {"name", "version", "effective_date", "citation", "owner", "next_review", "text"}
-CARD = {"name", "version", "use_case", "owner", "developer", "validator", "tier", "lifecycle"} | {
-    "intended_use", "limitations"}  # fmt: skip
+MEASURED = ("metric", "attribute", "unit", "value", "exact", "reason", "low", "high", "confidence", "n")
+JUDGED = ("gate_id", "metric", "attribute", "severity", "outcome", "raw_outcome", "value", "low", "high", "n",
+          "comparison", "clause", "message")  # fmt: skip
+POLICY = ("name", "version", "effective_date", "citation", "owner", "next_review", "text")
+CARD = ("name", "version", "use_case", "owner", "developer", "validator", "tier", "lifecycle", "intended_use",
+        "limitations")  # fmt: skip
 
 Stage = Literal["main", "proposed"]
 Cells = dict[str, Any]
@@ -58,7 +58,8 @@ class Row(NamedTuple):
     `status` is always the computed one (PASSED, REVIEW, BLOCKED, NO_POLICY), to count and filter by; `enforced` says
     whether it counts, and `headline` is how the audit itself shows it ("would be BLOCKED" where it is not enforced).
     `team` and `cost_center` are those given on submission, else the team of the model's own audit.yaml.
-    `as_of` is the audit's day (YYYY-MM-DD), `recorded_at` the moment of submission.
+    `as_of` is the audit's day (YYYY-MM-DD), `recorded_at` the moment of submission. `supersedes` is the id of the audit
+    that this one corrects, and `reason` why.
     """
 
     seq: int
@@ -88,12 +89,21 @@ class Row(NamedTuple):
     git_commit: str | None
     data_rows: int
     metadata: Mapping[str, str]
+    supersedes: str | None
+    reason: str | None
 
     def shown(self, approved: Container[str] = ()) -> str:
         """The status for a reader: APPROVED where `approved` holds this audit's id (those with a live approval)."""
         if self.audit_id in approved and self.enforced and self.status in {Status.PASSED, Status.REVIEW}:
             return "APPROVED"
         return self.headline
+
+
+class Supersedes(NamedTuple):
+    """Which audit a correction stands in for, and why."""
+
+    audit_id: str
+    reason: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,10 +133,17 @@ class Entry:
         return sha256(self.content)
 
 
-def audit_entry(audit: Audit, stage: Stage, recorded_at: str, metadata: Mapping[str, str], author: str | None) -> Entry:
+def audit_entry(
+    audit: Audit,
+    stage: Stage,
+    recorded_at: str,
+    metadata: Mapping[str, str],
+    author: str | None,
+    supersedes: Supersedes | None = None,
+) -> Entry:
     """The record of one audit, with what was said on its submission."""
     _require_day(audit.provenance.as_of)
-    _require_moment(recorded_at)
+    require_moment(recorded_at)
     if stage not in STAGES:
         raise UserError(f"a stage is one of {' and '.join(STAGES)}")
     if not all(isinstance(text, str) for pair in metadata.items() for text in pair):
@@ -135,12 +152,15 @@ def audit_entry(audit: Audit, stage: Stage, recorded_at: str, metadata: Mapping[
         "format": FORMAT, "kind": "audit", "id": audit.audit_id, "stage": stage, "recorded_at": recorded_at,
         "author": author, "metadata": dict(metadata), "audit": audit.model_dump(mode="json"),
     }  # fmt: skip
+    if supersedes:
+        _require_correction(audit, stage, supersedes)
+        record["supersedes"] = supersedes._asdict()
     return Entry("audit", audit.audit_id, stage, record, _encode(record))
 
 
 def event_entry(event: Event) -> Entry:
     """The record of one event; its id is the digest of the event, so that the same one twice is one."""
-    _require_moment(event.at)
+    require_moment(event.at)
     said = {field.name: getattr(event, field.name) for field in fields(event)} | {"body": dict(event.body)}
     event_id = sha256(_encode(said))
     record = {"format": FORMAT, "kind": "event", "id": event_id, "stage": "main", "event": said}
@@ -149,7 +169,7 @@ def event_entry(event: Event) -> Entry:
 
 def compress(content: bytes) -> bytes:
     """The content as kept: zlib, the same bytes for the same content."""
-    return zlib.compress(content, 9)
+    return zlib.compress(content, 4)
 
 
 def decompress(kept: bytes) -> bytes:
@@ -164,65 +184,106 @@ def decompress(kept: bytes) -> bytes:
     return content
 
 
+def read_entry(content: bytes) -> Entry:
+    """The entry whose content is `content`; UserError (5) where that is no record, or its id does not fit it.
+
+    Neither is the audit checked against its schema nor are the bytes against RFC 8785: `Registry.verify` does both.
+    """
+    try:
+        record: dict[str, Any] = json.loads(content)
+        kind, identity, stage = record["kind"], record["id"], record["stage"]
+        if record["format"] != FORMAT or stage not in STAGES or len(content) > CONTENT_LIMIT:
+            raise ValueError("it is of another format")
+        if kind == "event":
+            fits = sha256(canonical(record["event"])) == identity
+        else:
+            _require_day(record["audit"]["provenance"]["as_of"])
+            require_moment(record["recorded_at"])
+            fits = kind == "audit" and _sealed_in(content, record) == identity
+        if not fits:
+            raise ValueError("its id does not fit its content")
+    except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
+        raise UserError(f"what was handed over is no record: {error}", exit_code=5) from error
+    return Entry(kind, identity, stage, record, content)
+
+
+def _sealed_in(content: bytes, record: Mapping[str, Any]) -> str:
+    """The id of the audit within `content`: the digest of its bytes, which stand first, without the id itself."""
+    start = b'{"audit":{"audit_id":"%s",' % str(record["audit"]["audit_id"]).encode()
+    end = b"," + canonical({key: value for key, value in record.items() if key != "audit"})[1:]
+    if not (content.startswith(start) and content.endswith(end) and record["audit"]["audit_id"] == record["id"]):
+        raise ValueError("it is not canonical JSON")
+    return sha256(b"{" + content[len(start) : -len(end)])
+
+
 def derived(
     record: Mapping[str, Any], seq: int, last_card: Mapping[str, Any] | None, known_policy: bool
 ) -> dict[str, list[Cells]]:
     """The rows of every table but `records` that record `seq` brings with it.
 
     `last_card` is the model's row in `models` so far, `known_policy` whether `policies` has the audit's policy.
+    Raises KeyError, TypeError or ValueError where the record is damaged.
     """
     if record["kind"] == "event":
         said = record["event"]
-        return {"events": [{"seq": seq, "id": record["id"], **said, "body": canonical(said["body"]).decode()}]}
-    audit = Audit.model_validate(record["audit"])
-    card = {"model_id": audit.model.id, "seq": seq, **_card(audit, record["metadata"])}
+        cells = {key: said[key] for key in ("kind", "subject", "at", "by")}
+        return {"events": [{"seq": seq, "id": record["id"], **cells, "body": canonical(said["body"]).decode()}]}
+    audit, policy = record["audit"], record["audit"]["policy"]
+    row = _audit_row(audit, record, seq)
+    card = {"seq": seq, "model_id": row["model_id"], **_card(audit, record["metadata"])}
     changed = last_card is None or any(last_card[key] != card[key] for key in card if key != "seq")
-    policy = audit.policy
     return {
-        "audits": [_audit_row(audit, record, seq)],
-        "gates": [_gate_row(v, seq, at) for at, v in enumerate(audit.verdicts)],
+        "audits": [row],
+        "gates": [_gate_row(v, seq, at) for at, v in enumerate(audit["verdicts"])],
         "requirements": [
-            {"seq": seq, "position": at, "name": r.name, "met": int(r.met), "message": r.message}
-            for at, r in enumerate(audit.requirements)
+            {"seq": seq, "position": at, "name": r["name"], "met": int(r["met"]), "message": r["message"]}
+            for at, r in enumerate(audit["requirements"])
         ],
         "measurements": [
-            {"seq": seq, "position": at, "params": canonical(dict(m.params)).decode(),
-             **m.model_dump(mode="json", include=MEASURED)}
-            for at, m in enumerate(audit.measurements)
+            {"seq": seq, "position": at, "params": canonical(m["params"]).decode(), **{key: m[key] for key in MEASURED}}
+            for at, m in enumerate(audit["measurements"])
         ],
         "models": [card] if record["stage"] == "main" and changed else [],
         "policies": [] if policy is None or known_policy else [
-            {"sha256": policy.sha256, "seq": seq, "policy_id": policy.id, **policy.model_dump(include=POLICY)}
+            {"sha256": policy["sha256"], "seq": seq, "policy_id": policy["id"], **{key: policy[key] for key in POLICY}}
         ],
     }  # fmt: skip
 
 
-def _card(audit: Audit, metadata: Mapping[str, str]) -> Cells:
-    card = audit.model.model_dump(mode="json", include=CARD)
-    return card | {"team": metadata.get("team") or audit.model.team, "cost_center": metadata.get("cost_center")}
+def _card(audit: Mapping[str, Any], metadata: Mapping[str, str]) -> Cells:
+    model, policy = audit["model"], audit["policy"]
+    return {key: model[key] for key in CARD} | {
+        "team": metadata.get("team") or model["team"],
+        "cost_center": metadata.get("cost_center"),
+        "next_review": metadata.get("next_review") or (policy["next_review"] if policy else None),
+    }
 
 
-def _audit_row(audit: Audit, record: Mapping[str, Any], seq: int) -> Cells:
-    card, policy, provenance = _card(audit, record["metadata"]), audit.policy, audit.provenance
+def _audit_row(audit: Mapping[str, Any], record: Mapping[str, Any], seq: int) -> Cells:
+    card, policy, provenance = _card(audit, record["metadata"]), audit["policy"] or {}, audit["provenance"]
+    unmet = sum(not requirement["met"] for requirement in audit["requirements"])
+    corrected = record.get("supersedes") or {}
     return {
-        "seq": seq, "audit_id": record["id"], "stage": record["stage"], "as_of": provenance.as_of,
-        "recorded_at": record["recorded_at"], "author": record["author"], "model_id": audit.model.id,
+        "seq": seq, "audit_id": record["id"], "stage": record["stage"], "as_of": provenance["as_of"],
+        "recorded_at": record["recorded_at"], "author": record["author"], "model_id": audit["model"]["id"],
         "model_name": card["name"], "model_version": card["version"],
         **{key: card[key] for key in ("use_case", "team", "cost_center", "owner", "tier", "lifecycle")},
-        "status": audit.status.value, "enforced": int(audit.enforced), "headline": audit.headline,
-        "profile": audit.profile, "failed_gates": audit.failed_gates,
-        "policy_id": policy.id if policy else None, "policy_version": policy.version if policy else None,
-        "policy_sha256": policy.sha256 if policy else None, "model_sha256": provenance.model_sha256,
-        "git_commit": provenance.git_commit, "data_rows": audit.data.rows,
-        "metadata": canonical(record["metadata"]).decode(),
+        "status": audit["status"], "enforced": int(audit["enforced"]),
+        "headline": headline(audit["status"], audit["enforced"]), "profile": audit["profile"],
+        "failed_gates": sum(failed(v["severity"], v["outcome"]) for v in audit["verdicts"]) + unmet,
+        "policy_id": policy.get("id"), "policy_version": policy.get("version"), "policy_sha256": policy.get("sha256"),
+        "model_sha256": provenance["model_sha256"], "git_commit": provenance["git_commit"],
+        "data_rows": audit["data"]["rows"], "metadata": canonical(record["metadata"]).decode(),
+        "supersedes": corrected.get("audit_id"), "reason": corrected.get("reason"),
     }  # fmt: skip
 
 
-def _gate_row(verdict: Verdict, seq: int, position: int) -> Cells:
-    low, high = verdict.threshold if isinstance(verdict.threshold, tuple) else (verdict.threshold, None)
+def _gate_row(verdict: Mapping[str, Any], seq: int, position: int) -> Cells:
+    limits = verdict["threshold"]
+    low, high = limits if isinstance(limits, list | tuple) else (limits, None)
     return {
-        "seq": seq, "position": position, "gate_name": verdict.gate, "threshold": low, "threshold_high": high,
-        "failed": int(verdict.failed), **verdict.model_dump(mode="json", include=JUDGED),
+        "seq": seq, "position": position, "gate_name": verdict["gate"], "threshold": low, "threshold_high": high,
+        "failed": int(failed(verdict["severity"], verdict["outcome"])), **{key: verdict[key] for key in JUDGED},
     }  # fmt: skip
 
 
@@ -234,6 +295,15 @@ def query_row(cells: Cells) -> Row:
     return Row._make(cells.values())
 
 
+def _require_correction(audit: Audit, stage: Stage, supersedes: Supersedes) -> None:
+    if stage != "main":
+        raise UserError("only an audit on main supersedes another")
+    if not supersedes.reason.strip():
+        raise UserError("a correction needs a reason: say why with --reason")
+    if supersedes.audit_id == audit.audit_id:
+        raise UserError("an audit cannot supersede itself")
+
+
 def _require_day(text: str) -> None:
     try:
         sound = date.fromisoformat(text).isoformat() == text
@@ -243,7 +313,7 @@ def _require_day(text: str) -> None:
         raise UserError("the audit's as_of must be a day as YYYY-MM-DD")
 
 
-def _require_moment(text: str) -> None:
+def require_moment(text: str) -> None:
     try:
         sound = datetime.strptime(text, MOMENT).replace(tzinfo=UTC).strftime(MOMENT) == text
     except ValueError:

@@ -1,4 +1,10 @@
-"""The tables of an SQLite registry and their meaning; `sqlite3 FILE .schema` prints the same lines."""
+"""The tables of a registry and their meaning, written for SQLite; PostgreSQL's are made of the same lines.
+
+`sqlite3 FILE .schema` prints them; in PostgreSQL the remarks are the comments that `\\d+` shows.
+"""
+
+import re
+from typing import NamedTuple
 
 APPLICATION_ID = 0x474C4152
 SCHEMA_VERSION = 1
@@ -42,7 +48,9 @@ CREATE TABLE audits ( -- one row per audit
   model_sha256 TEXT,
   git_commit TEXT,
   data_rows INTEGER NOT NULL,
-  metadata TEXT NOT NULL -- JSON object of strings, as given on submission
+  metadata TEXT NOT NULL, -- JSON object of strings, as given on submission
+  supersedes TEXT, -- the id of the audit that this one corrects, which no longer counts
+  reason TEXT -- why it corrects that audit
 )"""
 GATES = """
 CREATE TABLE gates ( -- one row per gate of an audit
@@ -95,8 +103,8 @@ CREATE TABLE measurements ( -- one row per measurement of an audit
 )"""
 MODELS = """
 CREATE TABLE models ( -- one row per model and change of its description on main; the one with the highest seq holds
+  seq INTEGER PRIMARY KEY REFERENCES audits (seq), -- the audit that brought it
   model_id TEXT NOT NULL,
-  seq INTEGER NOT NULL REFERENCES audits (seq), -- the audit that brought it
   name TEXT,
   version TEXT,
   use_case TEXT,
@@ -109,7 +117,7 @@ CREATE TABLE models ( -- one row per model and change of its description on main
   lifecycle TEXT NOT NULL,
   intended_use TEXT,
   limitations TEXT,
-  PRIMARY KEY (model_id, seq)
+  next_review TEXT -- YYYY-MM-DD, as given on submission, else the policy's
 )"""
 POLICIES = """
 CREATE TABLE policies ( -- one row per policy text that an audit was judged by
@@ -134,10 +142,23 @@ CREATE TABLE events ( -- one row per governance event
   "by" TEXT NOT NULL, -- who says so; the name needs its quotation marks in SQL
   body TEXT NOT NULL -- JSON object
 )"""
+STANDING = """
+CREATE VIEW standing AS -- the audit that counts for each model: the latest on main that no other supersedes
+  SELECT a.* FROM audits a WHERE a.stage = 'main'
+  AND a.audit_id NOT IN (SELECT supersedes FROM audits WHERE supersedes IS NOT NULL)
+  AND NOT EXISTS (SELECT 1 FROM audits b WHERE b.stage = a.stage AND b.model_id = a.model_id
+    AND (b.as_of, b.seq) > (a.as_of, a.seq)
+    AND b.audit_id NOT IN (SELECT supersedes FROM audits WHERE supersedes IS NOT NULL))"""
+INVENTORY = """
+CREATE VIEW inventory AS -- each model as last described on main
+  SELECT m.* FROM models m WHERE m.seq = (SELECT max(n.seq) FROM models n WHERE n.model_id = m.model_id)"""
+VIEWS = (STANDING, INVENTORY)
 INDEXES = (
     "CREATE INDEX audits_latest ON audits (stage, model_id, as_of, seq)",
     "CREATE INDEX audits_id ON audits (audit_id)",
-    "CREATE INDEX gates_failed ON gates (failed, gate_name)",
+    "CREATE INDEX audits_supersedes ON audits (supersedes) WHERE supersedes IS NOT NULL",
+    "CREATE INDEX gates_failed ON gates (seq) WHERE failed = 1",
+    "CREATE INDEX models_id ON models (model_id, seq)",
     "CREATE INDEX events_subject ON events (subject, kind)",
 )
 # Without this, INSERT OR REPLACE would remove a row and no DELETE trigger would hear of it.
@@ -153,9 +174,33 @@ UNCHANGED = tuple(
     for table in TABLES
     for action in ("UPDATE", "DELETE")
 )
-SCHEMA_1 = (
-    *(RECORDS, AUDITS, GATES, REQUIREMENTS, MEASUREMENTS, MODELS, POLICIES, EVENTS),
-    *INDEXES,
-    NEXT_ONLY,
-    *UNCHANGED,
-)
+CREATE = (RECORDS, AUDITS, GATES, REQUIREMENTS, MEASUREMENTS, MODELS, POLICIES, EVENTS)
+SCHEMA_1 = (*CREATE, *VIEWS, *INDEXES, NEXT_ONLY, *UNCHANGED)
+
+
+class Column(NamedTuple):
+    """One column, its SQLite type and the remark that explains it, empty where its name does."""
+
+    name: str
+    kind: str
+    remark: str
+
+
+class Table(NamedTuple):
+    """One table, the remark that explains it, and its columns."""
+
+    name: str
+    remark: str
+    columns: tuple[Column, ...]
+
+
+def describe() -> tuple[Table, ...]:
+    """The tables as they are declared above."""
+    return tuple(_described(sql) for sql in CREATE)
+
+
+def _described(sql: str) -> Table:
+    first, *lines = sql.strip().splitlines()
+    name, remark = re.findall(r"CREATE TABLE (\w+) \( -- (.*)", first)[0]
+    columns = [re.match(r'  "?([a-z]\w*)"? ([A-Z]+)(?:.*?-- (.*))?', line) for line in lines]
+    return Table(name, remark, tuple(Column(c[1], c[2], c[3] or "") for c in columns if c))

@@ -1,4 +1,4 @@
-"""The registry in one SQLite file, safe under several processes; written through sqlite-utils and its migrations.
+"""The registry in one SQLite file, safe under several processes; made and brought forward by sqlite-utils' migrations.
 
 The journal is SQLite's rollback journal rather than WAL: between two writes the registry is one file that can be
 copied, committed or downloaded, and it works on network drives. Every append is one transaction, synced to the disk.
@@ -63,8 +63,13 @@ class SQLiteRegistry(Registry):
 
     def insert(self, table: str, cells: Sequence[Cells]) -> None:
         """Add rows to a table."""
+        columns = ", ".join(f'"{name}"' for name in cells[0])
+        places = ", ".join("?" * len(cells[0]))
         with self._explained():
-            _writer(self._connection).table(table).insert_all(cells)
+            self._connection.executemany(
+                f"INSERT INTO {table} ({columns}) VALUES ({places})",  # noqa: S608
+                (tuple(one.values()) for one in cells),
+            )
 
     @contextmanager
     def appending(self) -> Iterator[None]:
@@ -168,7 +173,7 @@ def _open(path: Path, mode: str, wait_seconds: float) -> sqlite3.Connection:
 
 
 def _writer(connection: sqlite3.Connection) -> Database:
-    """What writes through the connection. sqlite-utils loads pandas where it can, which reading must not pay for."""
+    """What migrations write through. sqlite-utils loads pandas where it can, which nothing else here must pay for."""
     from sqlite_utils import Database
 
     return Database(connection, execute_plugins=False)

@@ -75,11 +75,23 @@ def _damaged(kept: Mapping[str, Any]) -> UserError:
     )
 
 
-def _content(kept: Mapping[str, Any]) -> dict[str, Any]:
+def read_content(kept: Mapping[str, Any]) -> bytes:
+    """The canonical JSON in a row of `records`; UserError (5) where it is damaged or its digest does not fit."""
+    try:
+        return _bytes(kept)
+    except (ValueError, TypeError) as error:
+        raise _damaged(kept) from error
+
+
+def _bytes(kept: Mapping[str, Any]) -> bytes:
     content = rows.decompress(kept["content"])
     if sha256(content) != kept["digest"]:
         raise ValueError("its content is not what its digest says")
-    record: dict[str, Any] = json.loads(content)
+    return content
+
+
+def _content(kept: Mapping[str, Any]) -> dict[str, Any]:
+    record: dict[str, Any] = json.loads(_bytes(kept))
     return record
 
 
@@ -91,13 +103,16 @@ def _record_problems(fetch: Fetch, kept: Cells, walk: Walk, rejudge: Rejudge | N
     # The stored link carries on, so that one broken record is not reported as all those after it.
     walk.seq, walk.link = kept["seq"], str(kept["link"])
     try:
-        record = _content(kept)
+        content = _bytes(kept)
+        record = json.loads(content)
+        if canonical(record) != content:
+            yield "its content is not canonical JSON"
         expected = rows.derived(record, kept["seq"], *_known(record, walk))
         yield from _identity_problems(kept, record, rejudge)
     except ValidationError:
         yield "it holds no audit that this version can read"
         return
-    except (ValueError, TypeError, KeyError) as error:
+    except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
         yield f"it cannot be read: {error}"
         return
     _remember(expected, walk)

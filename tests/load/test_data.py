@@ -40,9 +40,12 @@ FRAME = pd.DataFrame({"repaid": [1, 0], "score": [0.9, 0.1], "sex": ["m", None]}
 @pytest.mark.parametrize("name", ["rows.csv", "rows.parquet", "rows.feather", "rows.jsonl", "ROWS.CSV"])
 def test_each_format_gives_the_same_rows(tmp_path: Path, name: str) -> None:
     path = tmp_path / name
-    writers = {"csv": lambda: FRAME.to_csv(path, index=False), "parquet": lambda: FRAME.to_parquet(path),
-               "feather": lambda: FRAME.to_feather(path),
-               "jsonl": lambda: FRAME.to_json(path, orient="records", lines=True)}
+    writers = {
+        "csv": lambda: FRAME.to_csv(path, index=False),
+        "parquet": lambda: FRAME.to_parquet(path),
+        "feather": lambda: FRAME.to_feather(path),
+        "jsonl": lambda: FRAME.to_json(path, orient="records", lines=True),
+    }
     writers[name.lower().rpartition(".")[2]]()
     table = data.read_table(path, "x")
     assert list(table.columns) == ["repaid", "score", "sex"]
@@ -70,10 +73,10 @@ def parquet(folder: Path) -> bytes:
         ("rows.csv", b'a,b\n"1,2\n', "cannot be read as csv"),
         ("rows.csv", b"a,b\n1,2\n1,2,3\n", "cannot be read as csv"),
         ("rows.csv", b"repaid,score\n0,1,0.9\n1,0,0.1\n", "more fields than its header"),
+        ("rows.csv", b"repaid,sex,score,sex\n0,f,0.9,m\n", "two columns called sex"),
         ("rows.parquet", b"not a parquet file", "cannot be read as parquet"),
         ("rows.feather", b"not a feather file", "cannot be read as feather"),
         ("rows.jsonl", b'{"a": 1}\n{"a": \n', "cannot be read as jsonl"),
-        ("rows.jsonl", b"1\n2\n", "rows.jsonl"),
         ("rows.jsonl", b"\n", "rows.jsonl"),
         ("rows.xlsx", b"PK", "no known data format"),
         ("rows", b"a\n1\n", "no known data format"),
@@ -93,16 +96,21 @@ def test_a_truncated_parquet_file(tmp_path: Path, share: float) -> None:
 def test_a_damaged_file_is_read_or_refused(tmp_path: Path, seed: int) -> None:
     draw = np.random.default_rng(seed)
     FRAME.to_feather(tmp_path / "whole.feather")
-    for name, whole in (("d.parquet", parquet(tmp_path)), ("d.feather", (tmp_path / "whole.feather").read_bytes()),
-                        ("d.csv", FRAME.to_csv(index=False).encode()),
-                        ("d.jsonl", FRAME.to_json(orient="records", lines=True).encode())):
+    for name, whole in (
+        ("d.parquet", parquet(tmp_path)),
+        ("d.feather", (tmp_path / "whole.feather").read_bytes()),
+        ("d.csv", FRAME.to_csv(index=False).encode()),
+        ("d.jsonl", FRAME.to_json(orient="records", lines=True).encode()),
+    ):
         content = bytearray(whole)
         for at in draw.integers(0, len(content), 4):
             content[at] = int(draw.integers(0, 256))
+        said = ""
         try:
             read(tmp_path, bytes(content), name)
         except UserError as error:
-            assert str(error).isprintable()
+            said = str(error)
+        assert not said or said.isprintable()
 
 
 def test_a_missing_file(tmp_path: Path) -> None:
@@ -115,9 +123,15 @@ def test_a_missing_file(tmp_path: Path) -> None:
 def test_all_missing_columns_are_named_with_their_lines(tmp_path: Path) -> None:
     found = config(tmp_path)
     with pytest.raises(UserError) as caught:
-        data.require(found, pd.DataFrame({"Repaid": [1], "scores": [1], "q": [1]}),
-                     {("data", "target_column"): ["repaid"], ("data", "score_column"): ["score"],
-                      ("data", "protected_attributes", "sex"): ["sex"]})
+        data.require(
+            found,
+            pd.DataFrame({"Repaid": [1], "scores": [1], "q": [1]}),
+            {
+                ("data", "target_column"): ["repaid"],
+                ("data", "score_column"): ["score"],
+                ("data", "protected_attributes", "sex"): ["sex"],
+            },
+        )
     said = str(caught.value).splitlines()
     assert [one.split(": ")[0].rpartition(":")[2] for one in said] == ["9", "10", "11"]
     assert "no column `repaid`; did you mean `Repaid`?" in said[0]
@@ -213,8 +227,10 @@ def test_predictions(tmp_path: Path) -> None:
     table = pd.DataFrame({"repaid": [1, 0], "p": [0.0, 1.0]})
     two = data.labels_of(found, table)
     assert data.decisions_of(found, table, two, None).tolist() == [False, True]
-    for bad, words in ((["1", "maybe"], "1 predictions in `p` are neither of the labels 0, 1, the first (maybe) in data row 2"),
-                       ([None, 1], "the first (missing) in data row 1")):
+    for bad, words in (
+        (["1", "maybe"], "1 predictions in `p` are neither of the labels 0, 1, the first (maybe) in data row 2"),
+        ([None, 1], "the first (missing) in data row 1"),
+    ):
         with pytest.raises(UserError) as caught:
             data.decisions_of(found, pd.DataFrame({"p": bad}), two, None)
         assert words in str(caught.value)
@@ -222,7 +238,9 @@ def test_predictions(tmp_path: Path) -> None:
 
 def attribute(folder: Path, values: list[object], settings: str = "[sex]") -> Attribute:
     found = config(folder, "[sex]", settings)
-    return data.attribute_of(found, pd.DataFrame({"sex": values}), "sex", found.document.data.protected_attributes["sex"])
+    return data.attribute_of(
+        found, pd.DataFrame({"sex": values}), "sex", found.document.data.protected_attributes["sex"]
+    )
 
 
 def test_attributes(tmp_path: Path) -> None:
@@ -244,7 +262,11 @@ def test_bins(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("values", "settings", "words"),
     [
-        ([17, 20], "{sex: {bins: [18, 30]}}", "1 values of `sex` lie outside the bins 18 to 30, the first (17) in data row 1"),
+        (
+            [17, 20],
+            "{sex: {bins: [18, 30]}}",
+            "1 values of `sex` lie outside the bins 18 to 30, the first (17) in data row 1",
+        ),
         ([20, "old"], "{sex: {bins: [18, 30]}}", "the first (old) in data row 2"),
         ([20, float("inf")], "{sex: {bins: [18, 30]}}", "outside the bins"),
         (["a", "b"], "{sex: {reference: c}}", "the reference `c` is no level of `sex` (a, b)"),
@@ -285,4 +307,8 @@ def test_the_summary_says_what_a_reader_should_know(tmp_path: Path) -> None:
     assert "same label" in said.warnings[1]
     assert (said.rows, said.positives) == (3, 3)
     assert [(a.reference, a.missing) for a in said.attributes] == [("f", 1), ("1", 0)]
-    assert [(x.level, x.n, x.positives) for x in said.attributes[0].levels] == [("f", 1, 1), ("m", 1, 1), (MISSING, 1, 1)]
+    assert [(x.level, x.n, x.positives) for x in said.attributes[0].levels] == [
+        ("f", 1, 1),
+        ("m", 1, 1),
+        (MISSING, 1, 1),
+    ]

@@ -14,12 +14,14 @@ from sklearn.calibration import CalibratedClassifierCV
 from sklearn.compose import make_column_transformer
 from sklearn.ensemble import RandomForestClassifier
 from sklearn.linear_model import LogisticRegression, RidgeClassifier
+from sklearn.neighbors import KNeighborsClassifier
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import OneHotEncoder
 
 from glassalpha_action.documents import UserError
-from glassalpha_action.load.child import ModelError, find_column
+from glassalpha_action.load.child import find_column
 from glassalpha_action.load.model import Trust, find_format, score, show
+from glassalpha_action.load.refusals import ModelError
 
 RANDOM = np.random.default_rng(7)
 FEATURES = pd.DataFrame({"amount": RANDOM.normal(size=200), "purpose": RANDOM.choice(["car", "tv"], 200)})
@@ -44,6 +46,7 @@ def error(path: Path, label: str = "1", trust: Trust = Trust.sandbox, kind: str 
         (LogisticRegression(), "m.joblib"),
         (RandomForestClassifier(20, n_jobs=-1, random_state=0), "m.pkl"),
         (CalibratedClassifierCV(RidgeClassifier(), cv=2), "M.JOBLIB"),
+        (KNeighborsClassifier(), "m.joblib"),
     ],
 )
 def test_scores_equal_the_models_own(tmp_path: Path, classifier: Any, name: str) -> None:

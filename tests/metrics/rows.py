@@ -20,9 +20,15 @@ def attribute(name: str, values: Sequence[str | None], reference: str | None = N
     return Attribute(name, (*levels, MISSING) if None in values else levels, codes, reference)
 
 
-def evidence(label: Sequence[int], decision: Sequence[int] | None = None, score: Sequence[float] | None = None, *,
-             threshold: float | None = 0.5, favorable_positive: bool = True,
-             **groups: Sequence[str | None]) -> Evidence:
+def evidence(
+    label: Sequence[int],
+    decision: Sequence[int] | None = None,
+    score: Sequence[float] | None = None,
+    *,
+    threshold: float | None = 0.5,
+    favorable_positive: bool = True,
+    **groups: Sequence[str | None],
+) -> Evidence:
     """Rows with these labels, decisions (from the scores where not given) and groups."""
     scores = None if score is None else np.asarray(score, dtype=np.float64)
     if decision is None:
@@ -31,9 +37,14 @@ def evidence(label: Sequence[int], decision: Sequence[int] | None = None, score:
         decided = scores >= threshold
     else:
         decided = np.asarray(decision, dtype=bool)
-    return Evidence(np.asarray(label, dtype=bool), decided, scores,
-                    tuple(attribute(name, values) for name, values in groups.items()), favorable_positive,
-                    threshold if decision is None else None)
+    return Evidence(
+        np.asarray(label, dtype=bool),
+        decided,
+        scores,
+        tuple(attribute(name, values) for name, values in groups.items()),
+        favorable_positive,
+        threshold if decision is None else None,
+    )
 
 
 def measure(metric: str, rows: Evidence, confidence: float = 0.95, **params: float) -> list[Measurement]:
@@ -83,5 +94,10 @@ def any_rows(draw: st.DrawFn, most: int = 40) -> Evidence:
     edge = st.sampled_from([0.0, 0.1, 0.3, 0.5, 0.7, 1.0, 0.1 + 0.2, float(np.nextafter(0.3, 0))])
     score = column(st.one_of(edge, st.floats(0, 1))) if draw(st.booleans()) else None
     groups = {name: column(st.sampled_from(["a", "b", "c", None])) for name in draw(st.sampled_from(["", "g", "gh"]))}
-    return evidence(label, None if score else column(st.integers(0, 1)), score,  # type: ignore[arg-type]
-                    favorable_positive=draw(st.booleans()), **groups)  # type: ignore[arg-type]
+    return evidence(
+        label,
+        None if score else column(st.integers(0, 1)),
+        score,  # type: ignore[arg-type]
+        favorable_positive=draw(st.booleans()),
+        **groups,
+    )  # type: ignore[arg-type]

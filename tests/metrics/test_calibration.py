@@ -61,8 +61,13 @@ def test_scikit_learn_puts_an_edge_in_the_bin_below() -> None:
     assert single(ECE, evidence([1, 0], score=[0.3, 0.35])).value == pytest.approx(0.175, abs=1e-9)
 
 
-@given(st.lists(st.tuples(st.integers(0, 1), st.one_of(st.floats(0, 1), st.integers(0, 100).map(lambda k: k / 100))),
-                min_size=1, max_size=60))
+@given(
+    st.lists(
+        st.tuples(st.integers(0, 1), st.one_of(st.floats(0, 1), st.integers(0, 100).map(lambda k: k / 100))),
+        min_size=1,
+        max_size=60,
+    )
+)
 @settings(max_examples=60, deadline=None)
 def test_ece_and_brier_equal_the_definition_on_rows(pairs: list[tuple[int, float]]) -> None:
     label, score = [y for y, _ in pairs], [p for _, p in pairs]

@@ -41,8 +41,11 @@ def test_a_metric_is_described(name: str) -> None:
     assert found.advice.causes
     assert all(fix.endswith(".") for fix in found.advice.fixes)
     assert found.advice.fixes
-    assert "Not estimable" in found.definition or "neither can this" in found.definition or "not estimable" in (
-        found.definition)
+    assert (
+        "Not estimable" in found.definition
+        or "neither can this" in found.definition
+        or "not estimable" in (found.definition)
+    )
 
 
 def test_aliases_lead_to_their_metric_and_hide_none() -> None:
@@ -84,18 +87,32 @@ def test_the_order_of_rows_changes_no_byte() -> None:
     assert everything(shuffled(rows, 1)) == everything(rows)
 
 
-def test_a_metric_that_needs_rows_says_so_when_there_are_only_counts() -> None:
-    cube = build(random_rows(1))
-    found = {m.metric: m for m in measure(None, cube, 0.95)}
-    assert found["roc_auc"].value is None
-    assert "needs rows" in str(found["roc_auc"].reason)
-    assert found["accuracy"].value is not None
+def test_counts_alone_bound_the_area_under_the_curve() -> None:
+    rows = random_rows(1)
+    cube = build(rows)
+    exact = next(m for m in measure(rows, cube, 0.95) if m.metric == "roc_auc")
+    found = next(m for m in measure(None, cube, 0.95) if m.metric == "roc_auc")
+    assert exact.bounds is None
+    assert exact.value is not None
+    assert found.bounds is not None
+    assert found.bounds[0] <= exact.value <= found.bounds[1]
+    assert found.low is not None
+    assert found.low <= found.bounds[0]
 
 
 def test_a_metric_is_measured_again_at_other_parameters_only() -> None:
     rows = counts(a=(30, 5, 5, 30), b=(20, 9, 9, 20))
-    found = measure(rows, build(rows), 0.95, [("statistical_power", {"effect": 0.2}), ("accuracy", {}),
-                                               ("statistical_power", {"effect": 0.05}), ("ece", {})])
+    found = measure(
+        rows,
+        build(rows),
+        0.95,
+        [
+            ("statistical_power", {"effect": 0.2}),
+            ("accuracy", {}),
+            ("statistical_power", {"effect": 0.05}),
+            ("ece", {}),
+        ],
+    )
     assert matching("statistical_power", {}, found)[0].params == {"effect": 0.05}
     assert matching("statistical_power", {"effect": 0.3}, found) == []
     power = [m for m in found if m.metric == "statistical_power"]
@@ -112,8 +129,9 @@ def test_a_thousand_groups_are_affordable() -> None:
     codes = np.arange(n, dtype=np.int32) % 1000
     label = draw.uniform(size=n) < 0.4
     score = draw.uniform(size=n)
-    rows = Evidence(label, score >= 0.5, score, (Attribute("g", tuple(f"{i:04}" for i in range(1000)), codes),), True,
-                    0.5)
+    rows = Evidence(
+        label, score >= 0.5, score, (Attribute("g", tuple(f"{i:04}" for i in range(1000)), codes),), True, 0.5
+    )
     found = {m.metric: m for m in everything(rows)}
     assert found["min_group_size"].value == 5
     assert found["demographic_parity_difference"].value is not None

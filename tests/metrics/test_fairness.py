@@ -28,8 +28,9 @@ def test_selection_gap_and_ratio_by_hand() -> None:
 
 
 def test_selection_is_of_the_favourable_outcome() -> None:
-    flipped = evidence([0] * 20, [1] * 8 + [0] * 2 + [1] * 5 + [0] * 5, favorable_positive=False,
-                       g=["a"] * 10 + ["b"] * 10)
+    flipped = evidence(
+        [0] * 20, [1] * 8 + [0] * 2 + [1] * 5 + [0] * 5, favorable_positive=False, g=["a"] * 10 + ["b"] * 10
+    )
     assert single(DIFFERENCE, flipped).exact == "3/10"
     assert single(RATIO, flipped).exact == "2/5"
     assert single(RATIO, flipped).between == ("a", "b")
@@ -129,10 +130,13 @@ def test_the_interval_of_many_groups_is_simultaneous(seed: int) -> None:
     draw = np.random.default_rng(seed)
     sizes = [40, 60, 90, 200]
     hits = [int(draw.binomial(n, p)) for n, p in zip(sizes, (0.3, 0.5, 0.5, 0.6), strict=True)]
-    found = single(DIFFERENCE, counts(**{"abcd"[i]: (n - k, k, 0, 0) for i, (k, n) in
-                                         enumerate(zip(hits, sizes, strict=True))}))
-    bounds = [confint_proportions_2indep(*a, *b, method="newcomb", alpha=0.05 / 6)
-              for a, b in combinations(list(zip(hits, sizes, strict=True)), 2)]
+    found = single(
+        DIFFERENCE, counts(**{"abcd"[i]: (n - k, k, 0, 0) for i, (k, n) in enumerate(zip(hits, sizes, strict=True))})
+    )
+    bounds = [
+        confint_proportions_2indep(*a, *b, method="newcomb", alpha=0.05 / 6)
+        for a, b in combinations(list(zip(hits, sizes, strict=True)), 2)
+    ]
     bounds += [(-high, -low) for low, high in bounds]
     assert found.low == pytest.approx(max(0, *(low for low, _ in bounds)), abs=1e-9)
     assert found.high == pytest.approx(max(high for _, high in bounds), abs=1e-9)

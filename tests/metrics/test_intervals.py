@@ -31,9 +31,7 @@ def test_quantiles(confidence: float) -> None:
         ((10, 10), (0, 10), 0.6075, 1.0),
     ],
 )
-def test_newcombes_published_examples(
-    a: tuple[int, int], b: tuple[int, int], low: float, high: float
-) -> None:
+def test_newcombes_published_examples(a: tuple[int, int], b: tuple[int, int], low: float, high: float) -> None:
     assert newcombe(a, b, 0.95) == pytest.approx((low, high), abs=5e-5)
 
 

@@ -17,8 +17,10 @@ POWER = "statistical_power"
 
 def oracle(rate: float, n_reference: float, n: float, effect: float) -> float:
     sides = [rate + d for d in (-effect, effect) if 0 <= rate + d <= 1]
-    return min(float(power_proportions_2indep(diff=side - rate, prop2=rate, nobs1=n, ratio=n_reference / n).power)
-               for side in sides)
+    return min(
+        float(power_proportions_2indep(diff=side - rate, prop2=rate, nobs1=n, ratio=n_reference / n).power)
+        for side in sides
+    )
 
 
 @pytest.mark.parametrize("rate", [0.04, 0.3, 0.5, 0.62, 0.97])
@@ -68,8 +70,9 @@ def test_the_sources_two_gates_ask_for_different_numbers_of_rows() -> None:
 def test_the_named_reference_is_used() -> None:
     rows = selected(a=(150, 250), b=(20, 90))
     attribute = rows.attributes[0]
-    named = Evidence(rows.label, rows.decision, None, (Attribute("g", attribute.levels, attribute.codes, "b"),), True,
-                     None)
+    named = Evidence(
+        rows.label, rows.decision, None, (Attribute("g", attribute.levels, attribute.codes, "b"),), True, None
+    )
     (found,) = CATALOGUE[POWER].measure(named, build(named), 0.95, {})
     assert found.between == ("a", "b")
     assert found.value == pytest.approx(oracle(20 / 90, 90, 250, 0.05))

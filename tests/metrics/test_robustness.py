@@ -57,7 +57,8 @@ def brute_force(rows: Evidence, shift: float) -> dict[str, float]:
                 w = np.where(attribute.codes == i, (share + change) / share, (1 - share - change) / (1 - share))
                 after = _qualities(rows, w, attribute.name)
                 found[f"{attribute.name}: {level} {change * 100:+.0f} points"] = max(
-                    0.0, *(after[q] - before[q] for q in before))
+                    0.0, *(after[q] - before[q] for q in before)
+                )
     return found
 
 
@@ -153,8 +154,12 @@ def test_a_perfect_classifier_does_not_degrade() -> None:
 def test_two_attributes_of_five_hundred_levels_are_affordable() -> None:
     draw = np.random.default_rng(0)
     n = 3000
-    rows = evidence(draw.integers(0, 2, n).tolist(), score=draw.uniform(size=n).tolist(),
-                    g=[f"g{i % 500}" for i in range(n)], h=[f"h{(i * 7) % 499}" for i in range(n)])
+    rows = evidence(
+        draw.integers(0, 2, n).tolist(),
+        score=draw.uniform(size=n).tolist(),
+        g=[f"g{i % 500}" for i in range(n)],
+        h=[f"h{(i * 7) % 499}" for i in range(n)],
+    )
     started = time.process_time()
     found = single(SHIFT, rows)
     assert found.value is not None

@@ -19,6 +19,7 @@ from glassalpha_action.documents import UserError
 from glassalpha_action.pages.reading import read_portfolio
 from glassalpha_action.records import Status
 from glassalpha_action.registry import connect
+from glassalpha_action.registry.rows import Supersedes
 from tests import samples
 from tests.pages.portfolios import HOSTILE, hostile_audit, registry
 
@@ -65,6 +66,17 @@ def test_a_team_named_on_submission_counts_over_the_one_in_the_audit(tmp_path: P
     with connect(path, create=True) as opened:
         opened.submit(AUDITS[0], recorded_at="2025-02-01T00:00:00Z", metadata={"team": "fraud"})
         assert read_portfolio(opened, None, "0.1.0").models[0].team == "fraud"
+
+
+def test_an_audit_that_was_corrected_neither_stands_nor_shows_in_the_history(tmp_path: Path) -> None:
+    wrong, right = samples.audit(status=Status.PASSED), samples.audit(status=Status.BLOCKED)
+    path = registry(tmp_path / "registry.db", [wrong])
+    with connect(path) as opened:
+        opened.submit(right, recorded_at="2025-02-02T00:00:00Z", supersedes=Supersedes(wrong.audit_id, "wrong data"))
+        (found,) = read_portfolio(opened, None, "0.1.0").models
+    assert found.audit == right
+    assert found.json == right.to_json()
+    assert [past.audit_id for past in found.past] == [right.audit_id]
 
 
 def test_the_portal_is_built_from_any_folder_and_twice_the_same(database: str, tmp_path: Path) -> None:

@@ -30,7 +30,9 @@ def loaded(folder: Path, text: str | bytes) -> LoadedPolicy:
 
 def gate(comparison: str, threshold: object = None, metric: str = "accuracy", **fields: object) -> Gate:
     """One gate."""
-    return Gate.model_validate({"name": "G", "metric": metric, "comparison": comparison, "threshold": threshold, **fields})
+    return Gate.model_validate(
+        {"name": "G", "metric": metric, "comparison": comparison, "threshold": threshold, **fields}
+    )
 
 
 def measured(value: float | Fraction | None, metric: str = "accuracy", **fields: object) -> Measurement:

@@ -31,7 +31,9 @@ ACCURACY = CATALOGUE["accuracy"].definition
 PASS, FAIL, MISSED, UNSURE = Outcome.PASS, Outcome.FAIL, Outcome.MISSING, Outcome.INCONCLUSIVE
 
 
-def outcome(one: Gate, *found: Measurement, statistics: Statistics = POINT, definition: Definition = ACCURACY) -> Outcome:
+def outcome(
+    one: Gate, *found: Measurement, statistics: Statistics = POINT, definition: Definition = ACCURACY
+) -> Outcome:
     return judge(one, found, statistics, definition).outcome
 
 
@@ -46,10 +48,13 @@ ORDERS = {
 
 
 @pytest.mark.parametrize("comparison", ORDERS)
-@pytest.mark.parametrize(("below", "on", "above"), [
-    (Fraction(29), Fraction(30), Fraction(31)),
-    (Fraction(3, 10), Fraction(30), Fraction(10**15)),
-])
+@pytest.mark.parametrize(
+    ("below", "on", "above"),
+    [
+        (Fraction(29), Fraction(30), Fraction(31)),
+        (Fraction(3, 10), Fraction(30), Fraction(10**15)),
+    ],
+)
 def test_counts_compare_as_whole_numbers(comparison: str, below: Fraction, on: Fraction, above: Fraction) -> None:
     one = gate(comparison, 30)
     assert tuple(outcome(one, measured(v)) for v in (below, on, above)) == ORDERS[comparison]
@@ -130,7 +135,9 @@ def test_a_group_not_estimable_caps_its_gate() -> None:
 
 
 def test_neither_missing_values_nor_empty_levels_cap() -> None:
-    shown = measured(Fraction(0), attribute="a", groups=(group("x", 0.1), group(MISSING, None), group("old", None, n=0)))
+    shown = measured(
+        Fraction(0), attribute="a", groups=(group("x", 0.1), group(MISSING, None), group("old", None, n=0))
+    )
     assert outcome(gate("less_than", 0.1), shown) is PASS
 
 
@@ -190,13 +197,29 @@ def test_an_undecided_gate_says_how_many_rows_would_decide() -> None:
 
 
 def test_a_verdict_says_what_it_saw() -> None:
-    found = measured(Fraction(13, 100), "demographic_parity_difference", unit=Unit.difference, attribute="sex", low=0.012,
-                     high=0.245, between=("female", "male"), groups=(group("female", 0.62, 92), group("male", 0.75, 208)))
-    one = gate("less_than", 0.10, "demographic_parity_difference", name="Parity gate", severity="warning",
-               clause="ECOA", rationale="Agreed")
+    found = measured(
+        Fraction(13, 100),
+        "demographic_parity_difference",
+        unit=Unit.difference,
+        attribute="sex",
+        low=0.012,
+        high=0.245,
+        between=("female", "male"),
+        groups=(group("female", 0.62, 92), group("male", 0.75, 208)),
+    )
+    one = gate(
+        "less_than",
+        0.10,
+        "demographic_parity_difference",
+        name="Parity gate",
+        severity="warning",
+        clause="ECOA",
+        rationale="Agreed",
+    )
     verdict = judge(one, [found], POINT, known("demographic_parity").definition, 28)
-    assert verdict.message == ("0.130 is not < 0.100 for sex: female 0.620 (n 92) against male 0.750 (n 208) "
-                               "(95% interval 0.012 to 0.245).")
+    assert verdict.message == (
+        "0.130 is not < 0.100 for sex: female 0.620 (n 92) against male 0.750 (n 208) (95% interval 0.012 to 0.245)."
+    )
     assert (verdict.gate, verdict.gate_id, verdict.line, verdict.clause) == ("Parity gate", "parity-gate", 28, "ECOA")
     assert (verdict.groups, verdict.n, verdict.low) == (("female", "male"), 100, 0.012)
     assert verdict.remediation == known("demographic_parity").advice.fixes[0]
@@ -291,8 +314,17 @@ def test_an_advisory_policy_is_never_worse_than_review() -> None:
     assert status([verdict(PASS)], [], policy(enforcement="advisory")) is Status.PASSED
 
 
-FULL = Provenance(as_of="2025-01-05", tool_version="0", config_sha256="c", data_sha256="d", predictions_sha256="p",
-                  seed=0, strict=True, git_commit="a" * 40, git_clean=True)
+FULL = Provenance(
+    as_of="2025-01-05",
+    tool_version="0",
+    config_sha256="c",
+    data_sha256="d",
+    predictions_sha256="p",
+    seed=0,
+    strict=True,
+    git_commit="a" * 40,
+    git_clean=True,
+)
 ALL = dict.fromkeys(("strict_mode_required", "seed_required", "manifest_required", "git_commit_required"), True)
 
 
@@ -317,10 +349,23 @@ def test_each_requirement_says_how_to_meet_it(name: str, lacking: dict[str, obje
     assert requirements(policy(), FULL.model_copy(update=lacking)) == ()
 
 
-def decision(folder: Path, text: str, value: float, *, use_case: str | None = "credit_scoring", today: str = "2025-06-01",
-             profile: str = "prod") -> Decision:
-    return decide(loaded(folder, text), [(ACCURACY, [measured(value)])], FULL, ModelCard(id="m", use_case=use_case),
-                  date.fromisoformat(today), profile)
+def decision(
+    folder: Path,
+    text: str,
+    value: float,
+    *,
+    use_case: str | None = "credit_scoring",
+    today: str = "2025-06-01",
+    profile: str = "prod",
+) -> Decision:
+    return decide(
+        loaded(folder, text),
+        [(ACCURACY, [measured(value)])],
+        FULL,
+        ModelCard(id="m", use_case=use_case),
+        date.fromisoformat(today),
+        profile,
+    )
 
 
 def test_a_policy_in_force_binds_from_its_day(tmp_path: Path) -> None:

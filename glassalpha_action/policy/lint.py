@@ -1,0 +1,299 @@
+"""What is doubtful about a policy that can be read: rules that see a whole file, each finding with its line."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date, timedelta
+from itertools import combinations
+from statistics import NormalDist
+from typing import Literal
+
+from glassalpha_action.documents import KeyPath, Place, plain
+from glassalpha_action.policy.citations import GONE, Authority, Citations
+from glassalpha_action.policy.compare import Span, accepted, exact
+from glassalpha_action.policy.schema import Gate, LoadedPolicy, Policy
+from glassalpha_action.records import Comparison, Definition, Severity, Unit
+
+Level = Literal["error", "warning", "note"]
+Counts = Sequence[tuple[float, float]]
+GapInterval = Callable[[Counts, float], tuple[float, float]]
+
+NOTICE = timedelta(days=14)
+RANGES = {
+    Unit.share: (0.0, 1.0), Unit.probability: (0.0, 1.0), Unit.difference: (-1.0, 1.0),
+    Unit.ratio: (0.0, math.inf), Unit.rows: (0.0, math.inf),
+}  # fmt: skip
+RATE_GAPS = {
+    "demographic_parity_difference", "equalized_odds_difference", "equal_opportunity_difference",
+    "false_positive_rate_difference", "predictive_parity_difference",
+}  # fmt: skip
+RATE_RATIOS = {"demographic_parity_ratio", "adverse_impact_ratio"}
+STRICT = {Comparison.greater_than, Comparison.less_than}
+AT_LEAST = re.compile(r"≥|>=|\bat least\b|\bminim(?:um|al)\b|\bno less than\b|\bfloor\b", re.IGNORECASE)
+AT_MOST = re.compile(r"≤|<=|\bat most\b|\bmaxim(?:um|al)\b|\bno more than\b|\bceiling\b", re.IGNORECASE)
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One doubt: an error makes the policy unusable, a warning wants a decision, a note is good to know."""
+
+    rule: str
+    level: Level
+    file: str
+    line: int | None
+    message: str
+
+    def __str__(self) -> str:
+        where = f"{self.file}:{self.line}" if self.line else self.file
+        return f"{where}: {self.level}: {plain(self.message)} [{self.rule}]"
+
+
+@dataclass(frozen=True, slots=True)
+class _Read:
+    """What the rules look at."""
+
+    found: LoadedPolicy
+    definitions: Mapping[str, Definition]
+    citations: Citations
+    today: date
+    gap: GapInterval
+
+    @property
+    def policy(self) -> Policy:
+        return self.found.policy
+
+    def at(self, rule: str, level: Level, path: KeyPath, message: str) -> Finding:
+        place = self.found.tree.place(path) or Place(self.found.name, 1)
+        return Finding(rule, level, place.file, place.line, message)
+
+    def gates(self) -> Iterator[tuple[int, Gate, Definition]]:
+        for i, gate in enumerate(self.policy.gates):
+            yield i, gate, self.definitions[gate.metric]
+
+
+def lint(
+    found: LoadedPolicy,
+    definitions: Mapping[str, Definition],
+    citations: Citations,
+    today: date,
+    gap: GapInterval,
+) -> list[Finding]:
+    """Everything doubtful about `found` as of `today`, in the order of its lines.
+
+    `definitions` has every metric and alias; `gap(counts, confidence)` is the interval of the largest difference
+    between rates given as (successes, n).
+    """
+    read = _Read(found, definitions, citations, today, gap)
+    findings = [finding for rule in RULES for finding in rule(read)]
+    return sorted(findings, key=lambda f: (f.file != found.name, f.file, f.line or 0, f.rule))
+
+
+def _unreachable(read: _Read) -> Iterator[Finding]:
+    for i, gate, metric in read.gates():
+        if metric.unit not in RANGES or gate.baseline:
+            continue
+        low, high = RANGES[metric.unit]
+        possible = Span((exact(low), 0), (exact(high) if math.isfinite(high) else high, 0))
+        wanted = accepted(gate.comparison, gate.threshold)
+        path = ("gates", i, "threshold")
+        if _apart(wanted, possible):
+            text = f"`{gate.name}` asks {metric.id} {_limit(gate)}, which no model reaches: it lies from {low:g} to {high:g}."
+            yield read.at("unreachable", "error", path, text)
+        elif gate.comparison is not Comparison.present and possible.within(wanted):
+            text = f"`{gate.name}` asks {metric.id} {_limit(gate)}, which every model meets; the gate never fails."
+            yield read.at("unreachable", "warning", path, text)
+
+
+def _contradictions(read: _Read) -> Iterator[Finding]:
+    """Two gates on the same numbers that cannot both hold, or of which one never decides anything."""
+    for (_, first, one), (j, second, other) in combinations(read.gates(), 2):
+        same = one.id == other.id and dict(first.params) == dict(second.params)
+        if not same or first.scope != second.scope or first.baseline or second.baseline:
+            continue
+        if Comparison.present in {first.comparison, second.comparison}:
+            continue
+        a, b = accepted(first.comparison, first.threshold), accepted(second.comparison, second.threshold)
+        both = f"`{first.name}` asks {one.id} {_limit(first)}, `{second.name}` {_limit(second)}"
+        if _apart(a, b):
+            level: Level = "error" if {first.severity, second.severity} == {Severity.error} else "warning"
+            yield read.at("contradiction", level, ("gates", j), f"{both}: no model can meet both.")
+            continue
+        strict, loose = (first, second) if a.within(b) else (second, first) if b.within(a) else (None, None)
+        if strict and loose and _weight(strict) >= _weight(loose):
+            text = f"{both}: `{loose.name}` never decides anything, as `{strict.name}` fails first and weighs as much."
+            yield read.at("unreachable", "warning", ("gates", j), text)
+
+
+def _apart(one: Span, other: Span) -> bool:
+    return max(one.low, other.low) > min(one.high, other.high)
+
+
+def _weight(gate: Gate) -> int:
+    return (Severity.info, Severity.warning, Severity.error).index(gate.severity)
+
+
+def _rationales(read: _Read) -> Iterator[Finding]:
+    for i, gate in enumerate(read.policy.gates):
+        if not gate.rationale:
+            text = f"`{gate.name}` has no rationale; say in a sentence why the limit stands where it does."
+            yield read.at("rationale", "warning", ("gates", i), text)
+
+
+def _dates(read: _Read) -> Iterator[Finding]:
+    policy, today = read.policy, read.today
+    announced, effective = policy.announced_date, policy.effective_date
+    told = announced or today
+    if effective and (announced or effective > today) and effective - told < NOTICE:
+        days = (effective - told).days
+        since = f"announced on {told.isoformat()}" if announced else "not announced yet (`announced_date`)"
+        text = f"effective on {effective.isoformat()} but {since}: {days} days' notice, where teams need 14."
+        yield read.at("notice", "warning", ("effective_date",), text)
+    review = policy.review_cycle.next_review
+    if review and review < today:
+        late = (today - review).days
+        text = f"the review due on {review.isoformat()} is {late} days overdue; review the policy, then set the next one."
+        yield read.at("review", "warning", ("review_cycle", "next_review"), text)
+    if policy.sunset_date and policy.sunset_date < today:
+        text = f"the policy applied until {policy.sunset_date.isoformat()}; it judges nothing since."
+        yield read.at("sunset", "warning", ("sunset_date",), text)
+    for i, gate in enumerate(policy.gates):
+        if gate.enforce_from and policy.sunset_date and gate.enforce_from > policy.sunset_date:
+            text = f"`{gate.name}` blocks from {gate.enforce_from.isoformat()}, when the policy no longer applies."
+            yield read.at("unreachable", "warning", ("gates", i, "enforce_from"), text)
+
+
+def _boundaries(read: _Read) -> Iterator[Finding]:
+    """Strict comparisons where the limit itself was probably meant to pass."""
+    for i, gate, metric in read.gates():
+        said = _strictly(gate, metric)
+        if said:
+            text = (
+                f"`{gate.name}`: {said}; a model at exactly {_value(gate)} fails. If it should pass, write "
+                f"`comparison: {gate.comparison.value}_or_equal`."
+            )
+            yield read.at("boundary", "warning", ("gates", i, "comparison"), text)
+
+
+def _strictly(gate: Gate, metric: Definition) -> str | None:
+    if gate.comparison not in STRICT:
+        return None
+    above = gate.comparison is Comparison.greater_than
+    if metric.unit is Unit.rows:
+        return f"`{gate.comparison.value}` on {metric.id}, which counts whole rows"
+    words = (AT_LEAST if above else AT_MOST).search(" ".join(filter(None, (gate.name, gate.clause, gate.rationale))))
+    if words:
+        return f"its text says \"{words[0]}\", its comparison `{gate.comparison.value}`"
+    return f"`{gate.comparison.value}` sets a floor that does not hold itself" if above else None
+
+
+def _noise(read: _Read) -> Iterator[Finding]:
+    """Parity gates that models without any disparity break at the smallest groups the policy lets through."""
+    rules, n = read.policy.statistics, _least_rows(read)
+    if n is None or (rules.decision == "bound" and rules.on_inconclusive == "review"):
+        return
+    _, reach = read.gap([(n / 2, n), (n / 2, n)], rules.confidence)
+    for i, gate, metric in read.gates():
+        limit = _largest_gap(gate, metric)
+        if limit is None or gate.baseline or not 0 < limit < reach:
+            continue
+        fair = 2 * (1 - NormalDist().cdf(limit / math.sqrt(0.5 / n)))
+        text = (
+            f"`{gate.name}` asks {metric.id} {_limit(gate)}, but with {n:,} rows a group, which the policy lets through, "
+            f"two groups treated alike still lie up to {reach:.2f} apart (95% interval): chance alone breaks it in "
+            f"about {fair:.0%} of fair models. Ask for more rows, or decide by `statistics: {{decision: bound}}`."
+        )
+        yield read.at("noise", "warning", ("gates", i, "threshold"), text)
+
+
+def _least_rows(read: _Read) -> int | None:
+    """The smallest group the policy lets through without asking for more."""
+    least = [read.policy.statistics.min_group_n] if read.policy.statistics.min_group_n else []
+    for _, gate, metric in read.gates():
+        if metric.id == "min_group_size" and isinstance(gate.threshold, float):
+            if gate.comparison is Comparison.greater_than:
+                least.append(math.floor(gate.threshold) + 1)
+            if gate.comparison is Comparison.greater_than_or_equal:
+                least.append(math.ceil(gate.threshold))
+    return max(least, default=None)
+
+
+def _largest_gap(gate: Gate, metric: Definition) -> float | None:
+    """The difference between two rates around one half that the gate still accepts."""
+    limit = gate.threshold
+    if not isinstance(limit, float) or gate.severity is Severity.info:
+        return None
+    if metric.id in RATE_GAPS and gate.comparison in {Comparison.less_than, Comparison.less_than_or_equal}:
+        return limit
+    if metric.id in RATE_RATIOS and gate.comparison in {Comparison.greater_than, Comparison.greater_than_or_equal}:
+        return (1 - limit) / (1 + limit)
+    return None
+
+
+def _citations(read: _Read) -> Iterator[Finding]:
+    places: dict[str, list[KeyPath]] = {}
+    for path, text in _cited(read.policy):
+        for authority in read.citations.cited_in(text):
+            places.setdefault(authority.id, []).append(path)
+    for authority in read.citations.authorities:
+        if authority.id in places:
+            yield from _stale(read, authority, places[authority.id])
+
+
+def _cited(policy: Policy) -> Iterator[tuple[KeyPath, str]]:
+    if policy.citation:
+        yield ("citation",), policy.citation
+    for i, text in enumerate(policy.citations):
+        yield ("citations", i), text
+    for i, gate in enumerate(policy.gates):
+        if gate.clause:
+            yield ("gates", i, "clause"), gate.clause
+
+
+def _stale(read: _Read, authority: Authority, paths: Sequence[KeyPath]) -> Iterator[Finding]:
+    ahead = authority.applies_from is not None and authority.applies_from > read.today
+    if authority.status in GONE or authority.status == "amended":
+        level: Level = "warning"
+    elif ahead and authority.applies_from and not _waits(read, paths, authority.applies_from):
+        level = "warning"
+    elif ahead or authority.status in {"repeal_proposed", "uncertain"}:
+        level = "note"
+    else:
+        return
+    also = [str(read.found.tree.line(*path)) for path in paths[1:]]
+    more = f" Cited on line{'s' if len(also) > 1 else ''} {', '.join(also)} too." if also else ""
+    yield read.at("citation", level, paths[0], f"{authority.standing(read.today)}{more}")
+
+
+def _waits(read: _Read, paths: Sequence[KeyPath], day: date) -> bool:
+    """Whether nothing that cites an authority blocks before the day it applies."""
+    policy = read.policy
+    if policy.enforcement == "advisory" or (policy.effective_date and policy.effective_date >= day):
+        return True
+    gates = [policy.gates[int(path[1])] for path in paths if path[0] == "gates"]
+    return bool(gates) and all(
+        g.severity is not Severity.error or (g.enforce_from and g.enforce_from >= day) for g in gates
+    )
+
+
+def _extends(read: _Read) -> Iterator[Finding]:
+    extends = read.policy.extends
+    if extends and extends.sha256 is None:
+        text = f"extends {extends.source} without a digest; pin it with `sha256:` so that it changes only on purpose."
+        yield read.at("extends", "note", ("extends",), text)
+
+
+RULES: Sequence[Callable[[_Read], Iterator[Finding]]] = (
+    _unreachable, _contradictions, _rationales, _dates, _boundaries, _noise, _citations, _extends,
+)  # fmt: skip
+
+
+def _value(gate: Gate) -> str:
+    limits = gate.threshold if isinstance(gate.threshold, tuple) else (gate.threshold,)
+    return " to ".join(f"{limit:.15g}" for limit in limits if limit is not None)
+
+
+def _limit(gate: Gate) -> str:
+    return f"{gate.comparison.sign} {_value(gate)}".strip()

@@ -1,0 +1,203 @@
+"""Exceptions that people grant for a while: one YAML file each, by two people, to a named limit, until a named day."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date, timedelta
+from fractions import Fraction
+from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from glassalpha_action.documents import Day, Document, DocumentError, Number, Problem, Text, UserError, read
+from glassalpha_action.policy.compare import TOLERANCE, accepted
+from glassalpha_action.policy.schema import Gate, Policy
+from glassalpha_action.records import Judged, Outcome, Severity, Verdict, WaiverUse
+
+FILES_LIMIT = 1000
+NOTICE_DAYS = 14
+REASON_LENGTH = 20
+
+
+class Waiver(Document):
+    """One exception from one gate for one model."""
+
+    id: Annotated[Text, Field(description="What records call the waiver.")]
+    gate: Annotated[Text, Field(description="The id of the gate, or its name.")]
+    model_id: Annotated[Text, Field(description="The model it holds for, by the id in its audit.yaml.")]
+    category: Annotated[
+        Literal["waiver", "mitigated", "false_positive"], Field(description="What kind of exception it is.")
+    ] = "waiver"
+    reason: Annotated[Text, Field(min_length=REASON_LENGTH, description="Why, in 20 characters or more.")]
+    compensating_controls: Annotated[Text | None, Field(description="What keeps the risk small meanwhile.")] = None
+    owner: Annotated[Text, Field(description="Who asks for it and answers for it.")]
+    requested_on: Annotated[Day | None, Field(description="The day it was asked for.")] = None
+    approved_by: Annotated[Text, Field(description="Who approved it: somebody else.")]
+    approved_on: Annotated[Day, Field(description="The day of the approval.")]
+    expires: Annotated[Day, Field(description="The last day it holds.")]
+    ceiling: Annotated[
+        Number, Field(gt=-1e15, lt=1e15, description="How bad the gate's value may be while it is waived.")
+    ]
+    ticket: Annotated[Text | None, Field(description="Where it is tracked.")] = None
+
+
+def load(folder: Path, name: str | None = None) -> tuple[Waiver, ...]:
+    """Every waiver in `folder` (its .yaml and .yml files), by id; none where there is no such folder.
+
+    Raises UserError with every mistake and its line, and where two waivers share an id.
+    """
+    shown = name or folder.as_posix()
+    if not folder.is_dir():
+        return ()
+    files = sorted(p for p in folder.iterdir() if p.suffix in {".yaml", ".yml"} and not p.name.startswith("."))
+    if len(files) > FILES_LIMIT:
+        raise UserError(f"{shown}: more than {FILES_LIMIT} waivers; remove those that have expired.")
+    problems: list[Problem] = []
+    found: dict[str, tuple[Waiver, str]] = {}
+    for path in files:
+        said = f"{shown}/{path.name}"
+        try:
+            waiver = read(path, Waiver, said)
+        except DocumentError as error:
+            problems += error.problems
+            continue
+        if waiver.id in found:
+            problems.append(Problem(said, None, f"the id `{waiver.id}` is {found[waiver.id][1]}'s; give each its own."))
+        found.setdefault(waiver.id, (waiver, said))
+    if problems:
+        raise DocumentError(problems)
+    return tuple(found[key][0] for key in sorted(found))
+
+
+def _same(one: str, other: str) -> bool:
+    return " ".join(one.split()).casefold() == " ".join(other.split()).casefold()
+
+
+def refusal(waiver: Waiver, policy: Policy, today: date) -> str | None:
+    """Why the waiver does not hold on this day, whatever it is for; None where it does."""
+    limit = policy.exceptions.max_days
+    days = (waiver.expires - waiver.approved_on).days
+    approvers = policy.exceptions.approvers
+    if policy.enforcement == "hard_mandatory":
+        return "the policy is hard_mandatory, and its gates cannot be waived"
+    if _same(waiver.approved_by, waiver.owner):
+        return f"{waiver.approved_by} owns it and approved it; it needs a second person"
+    if approvers and not any(_same(waiver.approved_by, name) for name in approvers):
+        return f"{waiver.approved_by} is not among those who may approve one: {', '.join(sorted(approvers))}"
+    if days > limit:
+        return f"it lasts {days:,} days from its approval, and the policy allows {limit}"
+    if days < 0:
+        return "it expires before it was approved"
+    if waiver.approved_on > today:
+        return f"it is approved only from {waiver.approved_on.isoformat()}"
+    if waiver.requested_on and waiver.requested_on > waiver.approved_on:
+        return "it was approved before it was asked for"
+    return None
+
+
+@dataclass(frozen=True, slots=True)
+class Applied:
+    """The verdicts with waivers in force, and what came of each waiver of the model."""
+
+    verdicts: tuple[Verdict, ...]
+    uses: tuple[WaiverUse, ...]
+
+
+def apply(
+    verdicts: Sequence[Verdict],
+    gates: Sequence[Gate],
+    waivers: Sequence[Waiver],
+    policy: Policy,
+    model_id: str,
+    today: date,
+) -> Applied:
+    """`verdicts` (one for each of `gates`) as the model's waivers leave them on this day."""
+    out = list(verdicts)
+    uses = []
+    mine = sorted((w for w in waivers if w.model_id == model_id), key=lambda w: (-w.expires.toordinal(), w.id))
+    for waiver in mine:
+        at = next((i for i, gate in enumerate(gates) if waiver.gate in {gate.key, gate.name}), None)
+        state, message = _state(waiver, None if at is None else (verdicts[at], gates[at]), policy, today)
+        uses.append(_use(waiver, state, message))
+        if at is None:
+            continue
+        if state == "in_force" and out[at].outcome is not Outcome.WAIVED:
+            out[at] = _waived(out[at], waiver, message)
+        elif state in {"refused", "expired"} and out[at].outcome is verdicts[at].raw_outcome is not Outcome.PASS:
+            out[at] = out[at].model_copy(update={"message": f"{out[at].message} {message}"})
+    return Applied(tuple(out), tuple(sorted(uses, key=lambda use: use.id)))
+
+
+State = Literal["in_force", "not_needed", "expired", "refused"]
+
+
+def _state(waiver: Waiver, on: tuple[Verdict, Gate] | None, policy: Policy, today: date) -> tuple[State, str]:
+    said = f"Waiver {waiver.id}"
+    if on is None:
+        return "refused", f"{said} names the gate {waiver.gate}, which the policy does not have."
+    verdict, gate = on
+    if waiver.expires < today:
+        return "expired", f"{said} expired on {waiver.expires.isoformat()}; the gate is live again."
+    if why := refusal(waiver, policy, today):
+        return "refused", f"{said} is refused: {why}."
+    if verdict.outcome not in {Outcome.FAIL, Outcome.INCONCLUSIVE}:
+        if verdict.outcome is Outcome.PASS:
+            return "not_needed", f"{said} is not needed: the gate passes."
+        return "refused", f"{said} is refused: it covers a number that was measured, and the gate has none."
+    if why := _beyond(waiver, verdict, gate):
+        return "refused", f"{said} is refused: {why}."
+    days = (waiver.expires - today).days
+    soon = f" It expires in {days} days: renew it or mend the model." if days <= NOTICE_DAYS else ""
+    soon = soon.replace("in 1 days", "tomorrow").replace("in 0 days", "today")
+    controls = f" Meanwhile: {waiver.compensating_controls}" if waiver.compensating_controls else ""
+    return "in_force", (
+        f"Waived until {waiver.expires.isoformat()} by {waiver.id}, approved by {waiver.approved_by}: "
+        f"{waiver.reason}{controls}{soon}"
+    )
+
+
+def _beyond(waiver: Waiver, verdict: Verdict, gate: Gate) -> str | None:
+    """Why the waiver does not reach as far as the gate fails."""
+    span = accepted(gate.comparison, verdict.threshold).reaching(waiver.ceiling)
+    for judged in verdict.judged:
+        if judged.outcome is Outcome.PASS:
+            continue
+        who = f" for {judged.attribute}" if judged.attribute else ""
+        if judged.outcome not in {Outcome.FAIL, Outcome.INCONCLUSIVE} or judged.value is None:
+            return f"it covers a number that was measured, and there is none{who}"
+        if not span.holds(Fraction(judged.value), TOLERANCE):
+            value, ceiling = verdict.unit.show(judged.value, waiver.ceiling), verdict.unit.show(waiver.ceiling)
+            return f"the value {value}{who} is beyond its ceiling {ceiling}"
+    return None
+
+
+def _waived(verdict: Verdict, waiver: Waiver, message: str) -> Verdict:
+    return verdict.model_copy(
+        update={
+            "outcome": Outcome.WAIVED,
+            "raw_outcome": verdict.outcome,
+            "waiver": waiver.id,
+            "message": f"{verdict.message} {message}",
+        }
+    )
+
+
+def _use(waiver: Waiver, state: State, message: str) -> WaiverUse:
+    return WaiverUse.model_validate(waiver.model_dump(mode="json") | {"state": state, "message": message})
+
+
+def recalled(uses: Sequence[WaiverUse]) -> tuple[Waiver, ...]:
+    """The waivers that an audit records, to judge by them again."""
+    return tuple(Waiver.model_validate(use.model_dump(exclude={"state", "message"})) for use in uses)
+
+
+def expiring(uses: Sequence[WaiverUse], today: date) -> tuple[str, ...]:
+    """A sentence for each waiver in force that ends within 14 days."""
+    last = (today + timedelta(days=NOTICE_DAYS)).isoformat()
+    return tuple(
+        f"Waiver {use.id} for the gate {use.gate} expires on {use.expires}; after it the gate is live again."
+        for use in uses
+        if use.state == "in_force" and use.expires <= last
+    )

@@ -1,0 +1,340 @@
+"""Runs git for the registry: a private bare clone of a remote, never the user's checkout, and no credential on disk.
+
+Credentials travel in the environment of the git processes only: never in a URL, an argument or a file. The user's
+repository variables, hooks and signing are shut out; their proxy, certificates, SSH and credential helpers still work.
+"""
+
+from __future__ import annotations
+
+import base64
+import os
+import re
+import signal
+import subprocess
+import tempfile
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+from urllib.parse import unquote, urlsplit, urlunsplit
+
+from pydantic import SecretStr
+
+from glassalpha_action import settings
+from glassalpha_action.documents import UserError, plain
+
+TIMEOUT_SECONDS = 300
+PROTOCOLS = "file:git:http:https:ssh"
+TOKEN_LENGTH = 20
+LOOPBACK = {"localhost", "127.0.0.1", "::1"}
+KEPT_VARIABLES = {"GIT_SSH", "GIT_SSH_COMMAND", "GIT_SSH_VARIANT", "GIT_ASKPASS", "GIT_EXEC_PATH"} | {
+    "GIT_CONFIG_GLOBAL", "GIT_CONFIG_SYSTEM", "GIT_CONFIG_NOSYSTEM", "GIT_SSL_CAINFO", "GIT_SSL_CAPATH",
+    "GIT_SSL_CERT", "GIT_SSL_KEY"}  # fmt: skip
+NAME = "ledger"
+CONFIG = {
+    "advice.detachedHead": "false", "commit.gpgSign": "false", "core.fsmonitor": "false", "core.hooksPath": os.devnull,
+    "fetch.fsckObjects": "true", "fetch.recurseSubmodules": "false", "fetch.writeCommitGraph": "false", "gc.auto": "0",
+    "http.lowSpeedLimit": "1000", "http.lowSpeedTime": "60", "maintenance.auto": "false", "protocol.version": "2",
+    "push.followTags": "false", "push.gpgSign": "false", "push.recurseSubmodules": "no",
+}  # fmt: skip
+# A folder in a container often belongs to another user; nothing in it is run, its objects are only sent.
+UPLOAD_PACK = "git -c safe.directory=* upload-pack"
+
+REFUSALS = (
+    (r"GH013|repository rule violations",
+     "a ruleset refuses the push: under Settings > Rules > Rulesets leave this branch out or let GitHub Actions bypass "
+     "the ruleset"),
+    (r"GH006|protected branch|not allowed to push",
+     "branch protection refuses the push: take the protection rule off this branch under Settings > Branches"),
+    (r"GH001|file size limit|larger than the maximum", "the host refuses a file of this size"),
+    (r"archived|read-only", "the repository cannot be written: it is archived or read-only"),
+    (r"error: 401|authentication failed|could not read (username|password)|invalid (username|credentials)",
+     "the credentials are missing or wrong: give the job a token in github-token"),
+    (r"error: 403|denied|write access|not granted|insufficient permission|not authorized",
+     "permission is denied: give the job `permissions: contents: write`, and allow it under "
+     "Settings > Actions > General > Workflow permissions"),
+    (r"error: 404|repository .{0,300}not found|does not appear to be a git repository|does not exist",
+     "there is no such repository, or the token may not see it"),
+    (r"certificate", "the server's certificate is not trusted: set GIT_SSL_CAINFO"),
+    (r"transport .{0,40}not allowed", "only file, git, http, https and ssh addresses are used"),
+)  # fmt: skip
+RACES = re.compile(
+    r"fetch first|non-fast-forward|stale info|failed to update ref|cannot lock ref|failed to lock|"
+    r"incorrect old value|already exists|is at [0-9a-f]+ but expected",
+    re.IGNORECASE,
+)
+DAMAGE = re.compile(r"fsck error|hash mismatch|inflate|corrupt")
+
+
+class RaceLostError(Exception):
+    """Another writer's push came first."""
+
+
+class UnreachableError(Exception):
+    """The remote failed in a way that may pass; the text says how."""
+
+
+@dataclass(frozen=True, slots=True)
+class Remote:
+    """Where a ledger is: an address without credentials, and the header that authorises."""
+
+    url: str
+    header: SecretStr | None = None
+    secrets: tuple[SecretStr, ...] = field(default=(), repr=False)
+
+    @classmethod
+    def parse(cls, text: str, token: SecretStr | None = None) -> Self:
+        """The remote at a URL, an `user@host:path` or a local path; a password in the URL moves to the header."""
+        if not text.strip() or not text.isprintable() or text.startswith("-"):
+            raise UserError("a ledger is named by a git URL or by the path of a repository")
+        if re.match(r"https?://", text, re.IGNORECASE):
+            return cls._http(text, token)
+        if "://" in text:
+            parts = urlsplit(text)
+            if parts.password is not None:
+                raise UserError("a git URL must not hold a password: use a key, or an https URL and a token")
+            if parts.scheme.lower() not in PROTOCOLS.split(":"):
+                raise UserError(f"no ledger is at a {parts.scheme}:// address: use https, ssh, file or a path")
+            return cls(text)
+        if re.match(r"[^/\\]{2,}:", text) and not Path(text).exists():
+            if text.partition(":")[2].startswith(":"):
+                raise UserError("a ledger is named by a git URL or by the path of a repository")
+            return cls(text)
+        if not Path(text).is_dir():
+            raise UserError(f"{plain(text)}: there is no such folder; name a git repository or its URL")
+        return cls(str(Path(text).resolve()))
+
+    @classmethod
+    def _http(cls, text: str, token: SecretStr | None) -> Self:
+        try:
+            parts = urlsplit(text)
+            host = f"[{parts.hostname}]" if ":" in (parts.hostname or "") else parts.hostname or ""
+            place = f"{host}:{parts.port}" if parts.port else host
+        except ValueError as error:
+            raise UserError("the ledger's URL cannot be read") from error
+        url = urlunsplit((parts.scheme, place, parts.path, "", ""))
+        user, password = unquote(parts.username or ""), unquote(parts.password or "")
+        # Hosts take a token in the place of the user too.
+        pair = f"{user}:{password}" if password or len(user) >= TOKEN_LENGTH else None
+        if token is not None and token.get_secret_value():
+            pair = f"x-access-token:{token.get_secret_value()}"
+        if pair is None:
+            return cls(url.replace("://", f"://{parts.username}@", 1) if user else url)
+        if parts.scheme.lower() == "http" and parts.hostname not in LOOPBACK:
+            raise UserError("a token is sent over https only: change the ledger's address from http:// to https://")
+        if not pair.isprintable():
+            raise UserError("the token holds characters that no token holds, such as a line end")
+        coded = base64.b64encode(pair.encode()).decode()
+        secrets = (*pair.split(":", 1), user, password, parts.username or "", parts.password or "", coded)
+        return cls(url, SecretStr(f"Authorization: Basic {coded}"), tuple(SecretStr(s) for s in secrets if len(s) > 3 and s != "x-access-token"))
+
+    @property
+    def local(self) -> bool:
+        """Whether it is a folder of this machine."""
+        return Path(self.url).is_absolute()
+
+    def redact(self, text: str) -> str:
+        """`text` as one line without this remote's secrets, and without what stands before an @ in a URL."""
+        for secret in self.secrets:
+            text = text.replace(secret.get_secret_value(), "***")
+        return plain(re.sub(r"://[^/\s@]+@", "://", text), 300)
+
+    def __str__(self) -> str:
+        return self.redact(self.url)
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """How a git process ended."""
+
+    code: int
+    out: bytes
+    err: str
+
+
+class Clone:
+    """A bare clone of `remote` in a folder of its own, gone when its `with` block ends."""
+
+    def __init__(self, remote: Remote) -> None:
+        self.remote = remote
+        self._folder = tempfile.TemporaryDirectory(prefix="glassalpha-ledger-", ignore_cleanup_errors=True)
+        self._path = Path(self._folder.name)
+        self._environment = _environment(remote)
+
+    def __enter__(self) -> Self:
+        try:
+            self.git("init", "--quiet", "--bare", "--template=")
+        except BaseException:
+            self._folder.cleanup()
+            raise
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
+        self._folder.cleanup()
+
+    def fetch(self, branch: str, *, depth: int | None = 1, below: int | None = None) -> str | None:
+        """The tip of the remote's `branch`, None where there is no such branch; `depth` None brings all its commits.
+
+        `below` leaves out files of that many bytes or more where the remote can do so; they come when they are read.
+        Raises UnreachableError, or UserError where trying again would not help.
+        """
+        options = ["--quiet", "--no-tags", "--no-write-fetch-head"]
+        options += [f"--depth={depth}"] if depth else []
+        limited = [f"--filter=blob:limit={below}"] if below else []
+        to = f"refs/tip/{branch}"
+        result = self._run(["fetch", *options, *limited, NAME, f"+refs/heads/{branch}:{to}"])
+        if result.code and limited and "filter" in result.err:
+            result = self._run(["fetch", *options, NAME, f"+refs/heads/{branch}:{to}"])
+        if result.code and "couldn't find remote ref" in result.err:
+            return None
+        if result.code:
+            raise self._trouble(result)
+        return self.git("rev-parse", "--verify", f"{to}^{{commit}}").decode().strip()
+
+    def bring(self, ids: Sequence[str]) -> None:
+        """Fetch files that `fetch` left out, all at once rather than one by one as they are read."""
+        command = ["-c", "fetch.negotiationAlgorithm=noop", "fetch", "--quiet", "--no-tags", "--no-write-fetch-head"]
+        result = self._run([*command, "--filter=blob:none", "--stdin", NAME], "\n".join(ids).encode())
+        if result.code:
+            raise self._trouble(result)
+
+    def push(self, commit: str, branch: str, *, instead_of: str | None = None) -> None:
+        """Make `commit` the tip of the remote's `branch`, whose history it must continue.
+
+        Or, with `instead_of`, replace that very tip. Raises RaceLostError, UnreachableError or UserError.
+        """
+        lease = [f"--force-with-lease=refs/heads/{branch}:{instead_of}"] if instead_of else []
+        command = ["push", "--quiet", "--porcelain", "--no-verify", *lease]
+        result = self._run([*command, NAME, f"{commit}:refs/heads/{branch}"])
+        if result.code:
+            raise self._trouble(result)
+
+    def git(self, *arguments: str, given: bytes = b"") -> bytes:
+        """What a git command in the clone prints; UserError (4) where it fails."""
+        result = self._run(arguments, given)
+        if result.code:
+            raise UserError(f"git {arguments[0]} failed: {self._said(result)}", exit_code=4)
+        return result.out
+
+    @contextmanager
+    def blobs(self) -> Iterator[Blobs]:
+        """Reads many files out of the clone with one process."""
+        with _process(["cat-file", "--batch"], self._path, self._environment) as process:
+            yield Blobs(process)
+
+    def lines(self, *arguments: str) -> Iterator[str]:
+        """The NUL-ended records that a git command prints, as they come."""
+        with _process(arguments, self._path, self._environment) as process:
+            if process.stdin is None or process.stdout is None:
+                raise UserError("git cannot be read from", exit_code=4)
+            process.stdin.close()
+            rest = b""
+            while chunk := process.stdout.read(1 << 16):
+                *whole, rest = (rest + chunk).split(b"\0")
+                yield from (part.decode(errors="surrogateescape") for part in whole)
+            if process.wait():
+                raise UserError(f"git {arguments[0]} failed: the history cannot be read", exit_code=5)
+
+    def _run(self, arguments: Sequence[str], given: bytes = b"") -> Result:
+        with _process(arguments, self._path, self._environment, errors=subprocess.PIPE) as process:
+            try:
+                out, err = process.communicate(given, TIMEOUT_SECONDS)
+            except subprocess.TimeoutExpired:
+                return Result(-1, b"", f"fatal: git {arguments[0]} took longer than {TIMEOUT_SECONDS} seconds")
+        return Result(process.returncode, out, err.decode(errors="replace"))
+
+    def _trouble(self, result: Result) -> Exception:
+        text = result.out.decode(errors="replace") + result.err
+        if RACES.search(text):
+            return RaceLostError(self._said(result))
+        if DAMAGE.search(text):
+            return UserError(f"{self.remote}: git finds the branch damaged ({self._said(result)})", exit_code=5)
+        if "shallow" in text:
+            return UserError(f"{self.remote} holds only a part of the history: name the remote itself, or fetch all of it")
+        for pattern, advice in REFUSALS:
+            if re.search(pattern, text, re.IGNORECASE):
+                return UserError(f"{self.remote}: {advice} (git: {self._said(result)})", exit_code=4)
+        return UnreachableError(self._said(result))
+
+    def _said(self, result: Result) -> str:
+        """What git said, the line that tells most first."""
+        lines = [line.strip() for line in [*result.err.splitlines(), *result.out.decode(errors="replace").splitlines()]]
+        telling = [line for line in lines if re.match(r"remote: \S|fatal:|error:|!", line)] or lines or ["nothing"]
+        return self.remote.redact("; ".join(telling[:3]))
+
+
+class Blobs:
+    """A running `git cat-file --batch`."""
+
+    def __init__(self, process: subprocess.Popen[bytes]) -> None:
+        if process.stdin is None or process.stdout is None:
+            raise UserError("git cannot be read from", exit_code=4)
+        self._in, self._out = process.stdin, process.stdout
+
+    def read(self, ids: Iterable[str], limit: int) -> Iterator[bytes]:
+        """The files with these object ids; UserError (5) for one that is missing or beyond `limit` bytes."""
+        # One at a time, so that neither side of the pipe ever waits for the other with a full buffer.
+        for wanted in ids:
+            self._in.write(f"{wanted}\n".encode())
+            self._in.flush()
+            header = self._out.readline(200).split()
+            if not header:
+                raise UnreachableError(f"the file {wanted[:12]} was not sent")
+            if len(header) != 3 or header[1] != b"blob":
+                raise UserError(f"the ledger's file {wanted[:12]} is missing or damaged", exit_code=5)
+            size = int(header[2])
+            if size > limit:
+                raise UserError(f"the ledger's file {wanted[:12]} is larger than {limit:,} bytes", exit_code=5)
+            content = self._out.read(size + 1)
+            yield content[:-1]
+
+
+@contextmanager
+def _process(
+    arguments: Sequence[str], folder: Path, environment: dict[str, str], errors: int = subprocess.DEVNULL
+) -> Iterator[subprocess.Popen[bytes]]:
+    """A git process that does not outlive the `with` block, nor do those it started."""
+    try:
+        process = subprocess.Popen(
+            ["git", *arguments],
+            cwd=folder,
+            env=environment,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=errors,
+            start_new_session=True,
+        )
+    except FileNotFoundError as error:
+        raise UserError("git is not installed: a ledger needs git 2.30 or newer", exit_code=4) from error
+    with process:
+        try:
+            yield process
+        finally:
+            if process.poll() is None:
+                os.killpg(process.pid, signal.SIGKILL)
+
+
+def _environment(remote: Remote) -> dict[str, str]:
+    """The user's environment without the variables that point git somewhere else or make it talk, and with our own."""
+    kept = {
+        name: value
+        for name, value in settings.variables().items()
+        if not name.startswith("GIT_") or name in KEPT_VARIABLES
+    }
+    config = CONFIG | {f"remote.{NAME}.url": remote.url}
+    if remote.local:
+        config[f"remote.{NAME}.uploadpack"] = UPLOAD_PACK
+    if remote.header is not None:
+        parts = urlsplit(remote.url)
+        config |= {f"http.{parts.scheme}://{parts.netloc}/.extraHeader": remote.header.get_secret_value()}
+        config |= {"credential.helper": "", "core.askPass": ""}
+        kept.pop("GIT_ASKPASS", None)
+        kept.pop("SSH_ASKPASS", None)
+    pairs = enumerate(config.items())
+    numbered = {f"GIT_CONFIG_{part}_{k}": text for k, pair in pairs for part, text in zip(("KEY", "VALUE"), pair, strict=True)}
+    return kept | numbered | {
+        "GIT_CONFIG_COUNT": str(len(config)), "GIT_ALLOW_PROTOCOL": PROTOCOLS, "GIT_TERMINAL_PROMPT": "0", "LC_ALL": "C",
+        "LANGUAGE": "C",
+    }  # fmt: skip

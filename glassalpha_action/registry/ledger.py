@@ -1,0 +1,311 @@
+"""The registry as a ledger on a git branch: one file a record, appended by compare-and-swap, and read in order.
+
+    head.json                            {"format":"glassalpha-ledger/1","link":…,"seq":…}: the end of the chain
+    ledger/YYYY/MM/DD/<id>.json          an audit on main (the day it was made as of), or an event (the day it happened)
+    ledger/YYYY/MM/DD/<id>.proposed.json an audit of a pull request
+
+Each record is written as `chain.write` says. The branch holds nothing else, its history is one line of commits, and
+each of them only adds records; whoever finds it otherwise stops with exit code 5 and changes nothing.
+"""
+
+from __future__ import annotations
+
+import json
+import random
+import re
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, date, datetime
+from typing import Any, NamedTuple, NoReturn, TypeVar
+
+from pydantic import SecretStr
+
+from glassalpha_action.documents import UserError, plain
+from glassalpha_action.records import canonical
+from glassalpha_action.registry import chain, rows
+from glassalpha_action.registry.git import Clone, RaceLostError, Remote, UnreachableError
+from glassalpha_action.registry.rows import Entry, Head, Receipt
+
+BRANCH = "glassalpha-registry"
+FORMAT = "glassalpha-ledger/1"
+HEAD_FILE = "head.json"
+HEAD_LIMIT = 256
+RECORD_LIMIT = rows.CONTENT_LIMIT + 1024
+AUTHOR = "glassalpha <noreply@glassalpha.invalid>"
+PATH = re.compile(r"ledger/(\d{4})/(\d{2})/(\d{2})/([0-9a-f]{64})(\.proposed)?\.json")
+BRANCH_NAME = re.compile(r"(?!.*(?:\.\.|//|/\.|\.lock(?:/|$)|/$|\.$))[A-Za-z0-9_][A-Za-z0-9._/-]{0,199}")
+
+Key = tuple[str, str]
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class Patience:
+    """How long to go on: lost races count towards `attempts`, other failures in a row towards `failures`.
+
+    The pause before trying again is drawn evenly from nothing to a ceiling (full jitter) that starts at what the last
+    attempt took and doubles with each, up to `longest` seconds.
+    """
+
+    attempts: int = 100
+    failures: int = 8
+    seconds: float = 900.0
+    longest: float = 60.0
+    sleep: Callable[[float], None] = time.sleep
+    uniform: Callable[[float, float], float] = random.uniform
+    clock: Callable[[], float] = time.monotonic
+
+
+class Appended(NamedTuple):
+    """The ledger's head with the records in it, the commit that is its tip, and where each record stands."""
+
+    head: Head
+    commit: str | None
+    receipts: tuple[Receipt, ...]
+
+
+class File(NamedTuple):
+    """A record's file: its path on the branch and its git object id."""
+
+    path: str
+    oid: str
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """The branch at one commit: its head, and the file of every record by id and stage."""
+
+    tip: str | None
+    head: Head
+    files: Mapping[Key, File]
+
+
+def append(
+    remote: str,
+    records: Sequence[Entry],
+    *,
+    recorded_at: str,
+    branch: str = BRANCH,
+    token: SecretStr | None = None,
+    patience: Patience | None = None,
+) -> Appended:
+    """Add records to the ledger on `branch` of `remote` in one commit, dated `recorded_at` (UTC, ISO 8601).
+
+    Works in a private bare clone, never forces, and begins again from the new tip when another writer was first. A
+    record that is there stays as it is and is success. The first append makes the branch. Raises UserError: 4 not
+    recorded (the sentence names the setting to change where permission is missing), 5 the branch is not a whole ledger.
+    """
+    require_branch(branch)
+    when = _seconds(recorded_at)
+    wanted = {(entry.id, entry.stage): entry for entry in records}
+    mine: dict[Key, Receipt] = {}
+
+    def attempt() -> Appended:
+        at = snapshot(clone, clone.fetch(branch, below=HEAD_LIMIT))
+        new = [entry for key, entry in wanted.items() if key not in at.files]
+        if not new:
+            return Appended(at.head, at.tip, _receipts(clone, at, wanted, mine))
+        receipts = _chained(at.head, new)
+        mine.update(receipts)
+        head = Head(at.head.seq + len(new), receipts[new[-1].id, new[-1].stage].link)
+        commit = _commit(clone, at, head, [(entry, receipts[entry.id, entry.stage]) for entry in new], when)
+        clone.push(commit, branch)
+        return Appended(head, commit, _receipts(clone, at, wanted, receipts))
+
+    with Clone(Remote.parse(remote, token)) as clone:
+        return persist(attempt, patience or Patience(), f"{clone.remote}: nothing was recorded")
+
+
+def read(remote: str, *, branch: str = BRANCH, token: SecretStr | None = None) -> Iterator[bytes]:
+    """The content of every record in order, as `Registry.append_records` takes them; the whole chain is verified.
+
+    `remote` is a URL or the path of a repository. Raises UserError: 2 no such branch, 4 not to be reached, 5 not whole.
+    """
+    with Clone(Remote.parse(remote, token)) as clone:
+        at = open_branch(clone, branch)
+        yield from walk(clone, at, list(at.files.values()), Head(0, chain.GENESIS))
+
+
+def open_branch(clone: Clone, branch: str, below: int | None = None, depth: int | None = 1) -> Snapshot:
+    """The branch as it is now; UserError (2) where there is none, (4) where the remote cannot be reached."""
+    require_branch(branch)
+    tip = persist(
+        lambda: clone.fetch(branch, depth=depth, below=below), Patience(), f"{clone.remote} cannot be read"
+    )
+    if tip is None:
+        raise UserError(f"{clone.remote} has no branch {branch}, so no ledger yet: the first recorded audit makes it")
+    return snapshot(clone, tip)
+
+
+def snapshot(clone: Clone, tip: str | None) -> Snapshot:
+    """The branch at commit `tip`, None for a branch that does not exist; UserError (5) where it is no ledger."""
+    if tip is None:
+        return Snapshot(None, Head(0, chain.GENESIS), {})
+    files: dict[Key, File] = {}
+    head_oid = None
+    for line in clone.lines("ls-tree", "-r", "-z", "--full-tree", tip):
+        facts, _, path = line.partition("\t")
+        mode, kind, oid = facts.split()
+        match = PATH.fullmatch(path)
+        if (mode, kind) != ("100644", "blob") or not (path == HEAD_FILE or (match and _is_day(match))):
+            _broken(f"it holds {plain(path, 100)}, which no ledger holds")
+        if match is None:
+            head_oid = oid
+            continue
+        key = (match[4], "proposed" if match[5] else "main")
+        if key in files:
+            _broken(f"record {key[0][:12]} is in it twice")
+        files[key] = File(path, oid)
+    if head_oid is None:
+        _broken(f"it has no {HEAD_FILE}")
+    with clone.blobs() as blobs:
+        head = read_head(next(blobs.read([head_oid], HEAD_LIMIT)))
+    if head.seq != len(files):
+        _broken(f"{HEAD_FILE} speaks of {head.seq} records, and there are {len(files)}")
+    return Snapshot(tip, head, files)
+
+
+def read_head(content: bytes) -> Head:
+    """The head in a head.json; UserError (5) where it is none."""
+    try:
+        said = json.loads(content)
+        head = Head(said["seq"], said["link"])
+        if write_head(head) == content and head.seq > 0 and re.fullmatch("[0-9a-f]{64}", head.link):
+            return head
+    except (ValueError, TypeError, KeyError, RecursionError):
+        pass
+    _broken(f"its {HEAD_FILE} cannot be read")
+
+
+def write_head(head: Head) -> bytes:
+    """The content of head.json."""
+    return canonical({"format": FORMAT, "link": head.link, "seq": head.seq})
+
+
+def walk(clone: Clone, at: Snapshot, files: Sequence[File], after: Head) -> Iterator[bytes]:
+    """The contents in `files`, the records that follow `after` up to the ledger's head, in order.
+
+    UserError (5) names the first that is missing, damaged, out of place, or does not follow from the one before it.
+    """
+    places: dict[int, File] = {}
+    with clone.blobs() as blobs:
+        for file, written in zip(files, blobs.read((file.oid for file in files), RECORD_LIMIT), strict=True):
+            seq, _, _ = read_record(file, written)
+            if seq in places:
+                _broken(f"record {seq} is in it twice")
+            places[seq] = file
+        head = after
+        for seq in range(after.seq + 1, at.head.seq + 1):
+            if seq not in places:
+                _broken(f"record {seq} is missing")
+        for seq in sorted(places):
+            written = next(blobs.read([places[seq].oid], RECORD_LIMIT))
+            _, link, content = read_record(places[seq], written)
+            if seq != head.seq + 1 or link != chain.link(head.link, seq, chain.sha256(content)):
+                _broken(f"record {seq} does not follow from record {head.seq}")
+            head = Head(seq, link)
+            yield content
+    if head != at.head:
+        _broken(f"record {head.seq} is not what {HEAD_FILE} says")
+
+
+def read_record(file: File, written: bytes) -> tuple[int, str, bytes]:
+    """The seq, link and content of a record's file; UserError (5) where it is damaged or another record's."""
+    try:
+        seq, link, content = chain.read(written)
+        if path_of(json.loads(content)) != file.path:
+            raise ValueError("it is the file of another record")
+    except (ValueError, TypeError, KeyError, RecursionError) as error:
+        _broken(f"{file.path} is damaged: {plain(str(error), 100)}")
+    return seq, link, content
+
+
+def path_of(record: Mapping[str, Any]) -> str:
+    """Where the record is kept: a function of its id, its stage and the day it speaks of."""
+    day = record["event"]["at"][:10] if record["kind"] == "event" else record["audit"]["provenance"]["as_of"]
+    if date.fromisoformat(day).isoformat() != day or not re.fullmatch("[0-9a-f]{64}", record["id"]):
+        raise ValueError("its day or id is none")
+    return f"ledger/{day.replace('-', '/')}/{record['id']}{'.proposed' if record['stage'] == 'proposed' else ''}.json"
+
+
+def persist(attempt: Callable[[], T], patience: Patience, failed: str) -> T:
+    """The result of the first attempt that is neither outrun nor cut off; UserError (4) when patience is at its end."""
+    begun, failures, said, tried = patience.clock(), 0, "", 0
+    while tried < patience.attempts and failures < patience.failures:
+        started, tried = patience.clock(), tried + 1
+        try:
+            return attempt()
+        except RaceLostError as error:
+            failures, said = 0, str(error)
+        except UnreachableError as error:
+            failures, said = failures + 1, str(error)
+        took = max(patience.clock() - started, 0.01)
+        pause = patience.uniform(0, min(patience.longest, took * 1.3 ** min(tried, 30)))
+        if patience.clock() + pause - begun > patience.seconds:
+            break
+        patience.sleep(pause)
+    raise UserError(f"{failed} after {tried} attempts in {patience.clock() - begun:.0f} s ({said})", exit_code=4)
+
+
+def commit_dated(clone: Clone, ref: str, when: int, message: str, files: Iterable[tuple[str, bytes]], parent: str | None
+                 ) -> str:  # fmt: skip
+    """The id of a new commit that adds `files` to those of `parent`; the same input makes the same commit."""
+    told = [f"commit {ref}\ncommitter {AUTHOR} {when} +0000\ndata {len(message)}\n{message}\n".encode()]
+    told += [f"from {parent}\n".encode()] if parent else []
+    for path, content in files:
+        told += [f"M 100644 inline {path}\ndata {len(content)}\n".encode(), content, b"\n"]
+    clone.git("fast-import", "--quiet", "--done", given=b"".join([*told, b"done\n"]))
+    return clone.git("rev-parse", "--verify", ref).decode().strip()
+
+
+def require_branch(branch: str) -> None:
+    """UserError (2) where git would not take `branch` as a branch's name."""
+    if not BRANCH_NAME.fullmatch(branch):
+        raise UserError(f"{plain(branch, 80)!r} is not the name of a branch")
+
+
+def _chained(head: Head, entries: Iterable[Entry]) -> dict[Key, Receipt]:
+    receipts = {}
+    for entry in entries:
+        head = Head(head.seq + 1, chain.link(head.link, head.seq + 1, entry.digest))
+        receipts[entry.id, entry.stage] = Receipt(head.seq, head.link, entry.digest, new=True)
+    return receipts
+
+
+def _commit(clone: Clone, at: Snapshot, head: Head, new: Sequence[tuple[Entry, Receipt]], when: int) -> str:
+    numbers = f"record {head.seq}" if len(new) == 1 else f"records {at.head.seq + 1} to {head.seq}"
+    files = [(path_of(entry.record), chain.write(r.seq, r.link, entry.content)) for entry, r in new]
+    message = f"Add {numbers}\n\nHead: {head.seq}:{head.link}"
+    return commit_dated(clone, f"refs/attempt/{at.tip or 'first'}", when, message, [*files, (HEAD_FILE, write_head(head))], at.tip)
+
+
+def _receipts(clone: Clone, at: Snapshot, wanted: Mapping[Key, Entry], mine: Mapping[Key, Receipt]) -> tuple[Receipt, ...]:
+    """Where each wanted record stands: as `mine` says where it is what we pushed, else as its file on the branch says."""
+    found = {}
+    with clone.blobs() as blobs:
+        for key in wanted:
+            if key not in at.files:
+                found[key] = mine[key]
+                continue
+            seq, link, content = read_record(at.files[key], next(blobs.read([at.files[key].oid], RECORD_LIMIT)))
+            there = Receipt(seq, link, chain.sha256(content), new=True)
+            found[key] = there if mine.get(key) == there else Receipt(seq, link, there.digest, new=False)
+    return tuple(found.values())
+
+
+def _is_day(match: re.Match[str]) -> bool:
+    try:
+        date(int(match[1]), int(match[2]), int(match[3]))
+    except ValueError:
+        return False
+    return True
+
+
+def _seconds(moment: str) -> int:
+    rows.require_moment(moment)
+    return int(datetime.strptime(moment, rows.MOMENT).replace(tzinfo=UTC).timestamp())
+
+
+def _broken(what: str) -> NoReturn:
+    raise UserError(f"the ledger is broken: {what}; it was left as it is", exit_code=5)
