@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from benchmarks import commands
+from benchmarks import commands, engine
 
 if __name__ == "__main__":
-    for benchmark in (commands,):
+    for benchmark in (commands, engine):
         print(f"\n{benchmark.__doc__}")
         benchmark.run()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from datetime import date
 
 from glassalpha_action.config import AuditConfig
@@ -10,8 +11,9 @@ from glassalpha_action.evidence import Evidence
 from glassalpha_action.metrics import CATALOGUE, known, matching, measure
 from glassalpha_action.metrics.curves import charts
 from glassalpha_action.policy.schema import LoadedPolicy
-from glassalpha_action.policy.verdict import decide, without_policy
-from glassalpha_action.records import Audit, DataSummary, Provenance, sealed
+from glassalpha_action.policy.verdict import decide
+from glassalpha_action.policy.waivers import Waiver
+from glassalpha_action.records import Audit, DataSummary, Measurement, Provenance, Requirement, sealed
 
 CONFIDENCE = 0.95
 
@@ -24,11 +26,14 @@ def audit(
     provenance: Provenance,
     policy: LoadedPolicy | None,
     today: date,
+    waivers: Sequence[Waiver] = (),
+    baselines: Mapping[str, Sequence[Measurement]] | None = None,
+    beside: Sequence[Requirement] = (),
 ) -> Audit:
     """Measure `rows`, judge them by `policy` as of `today`, and seal the result.
 
     `data` and `provenance` say where the rows came from; without a policy, or with one that does not apply to the
-    model's use case, the status is NO_POLICY.
+    model's use case, the status is NO_POLICY. `waivers`, `baselines` and `beside` are as `decide` takes them.
     """
     gates = policy.policy.gates if policy else ()
     rules = policy.policy.statistics if policy else None
@@ -38,11 +43,11 @@ def audit(
     model, profile = config.model.card(), config.audit.profile
 
     cube = build(rows)
-    measured = measure(rows, cube, confidence, [(g.metric, g.params) for g in gates])
-    decision = without_policy(profile)
-    if policy:
-        judged = [(known(g.metric).definition, matching(g.metric, g.params, measured)) for g in gates]
-        decision = decide(policy, judged, provenance, model, today, profile)
+    measured = measure(rows, cube, confidence, [g.wanted for g in gates])
+    judged = [(known(g.metric).definition, matching(g.metric, g.params, measured)) for g in gates]
+    decision = decide(
+        policy, judged, provenance, model, today, profile, waivers=waivers, baselines=baselines, beside=beside
+    )
 
     return sealed(
         Audit(
@@ -61,5 +66,8 @@ def audit(
             charts=charts(cube, measured, confidence),
             data=data,
             provenance=provenance,
+            waivers=decision.waivers,
+            baselines={name: tuple(found) for name, found in (baselines or {}).items()},
+            reaudit_by=decision.reaudit_by,
         )
     )

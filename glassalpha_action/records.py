@@ -116,7 +116,8 @@ class Measurement(Record):
     `value` is None exactly when `reason` says why. `exact` is the value as a fraction of whole numbers ("37/250")
     where it is a ratio of counts. `between` names the two levels a gap lies between, or the one a minimum comes from.
     `detail` is one sentence a reader needs beside the number. `bounds` is what the value surely lies between, where the
-    rows are not at hand and their counts do not give it exactly.
+    rows are not at hand and their counts do not give it exactly. `combines` names the attributes whose combinations are
+    the groups; `counts_missing` says that rows without a value are a group of their own.
     """
 
     metric: str
@@ -138,6 +139,8 @@ class Measurement(Record):
     detail: str | None = None
     p_value: float | None = None
     bounds: tuple[float, float] | None = None
+    combines: tuple[str, ...] = ()
+    counts_missing: bool = False
 
 
 class Comparison(StrEnum):
@@ -188,8 +191,8 @@ class Verdict(Record):
     """One gate's outcome with everything needed to show it and to judge it again.
 
     `severity` and `threshold` are those in force. Where the gate only warns for now, `policy_severity` is the policy's
-    own; where a softer level decided, `policy_threshold` is. `raw_outcome` is the outcome without the waiver whose id is
-    `waiver`. `baseline` is the earlier model's value where `value` is how much worse this one is.
+    own; where a softer level decided, `policy_threshold` is. `raw_outcome` is the outcome without the waiver whose id
+    is `waiver`. `baseline` is the earlier model's value where `value` is how much worse this one is.
     """
 
     gate: str

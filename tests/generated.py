@@ -13,6 +13,7 @@ from glassalpha_action.config import AuditConfig
 from glassalpha_action.metrics import CATALOGUE
 from glassalpha_action.policy.schema import Policy
 from glassalpha_action.records import Audit
+from tests.github import reference as action
 
 ROOT = Path(__file__).parent.parent
 NOTE = "<!-- Generated from the code by `make docs`; change the code, not this page. -->\n\n"
@@ -79,6 +80,7 @@ def _schema(model: type[Policy] | type[AuditConfig] | type[Audit], title: str) -
 GENERATED: Mapping[str, Callable[[], str]] = {
     "site/reference/metrics.md": metrics_page,
     "site/reference/cli.md": cli_page,
+    "site/reference/action.md": action.page,
     "policies/schema/policy.schema.json": _schema(Policy, "A glassalpha policy"),
     "policies/schema/audit-config.schema.json": _schema(AuditConfig, "A model's audit.yaml"),
     "policies/schema/audit.schema.json": _schema(Audit, "The audit record, audit.json"),

@@ -105,7 +105,9 @@ def test_no_bin_straddles_the_threshold_or_a_tenth(threshold: float | None) -> N
 
 
 def test_a_score_on_an_edge_belongs_above_it_and_one_to_the_last() -> None:
-    rows = evidence([0] * 7, score=[0.0, 0.005, float(np.nextafter(0.005, 0)), 1.0, 0.3, 0.1 * 3, float(np.nextafter(0.3, 0))])
+    rows = evidence(
+        [0] * 7, score=[0.0, 0.005, float(np.nextafter(0.005, 0)), 1.0, 0.3, 0.1 * 3, float(np.nextafter(0.3, 0))]
+    )
     assert np.flatnonzero(build(rows).by().count.sum(axis=(0, 1, 2))).tolist() == [0, 4, 5, 299, 300, 999]
     assert build(rows).by().count.sum(axis=(0, 1, 2))[300] == 2
 

@@ -39,11 +39,24 @@ def test_keys_are_in_the_order_of_utf_16() -> None:
 
 
 @pytest.mark.parametrize(
-    "value", [math.nan, -math.inf, 2**53, "\ud800", {"\ud800": 1}, {1: 2}, {True: 1}, b"bytes", {1, 2}, object(), {"a": 1, 2: 3}]
+    "value",
+    [
+        math.nan,
+        -math.inf,
+        2**53,
+        "\ud800",
+        {"\ud800": 1},
+        {1: 2},
+        {True: 1},
+        b"bytes",
+        {1, 2},
+        object(),
+        {"a": 1, 2: 3},
+    ],
 )
 def test_what_is_no_plain_data_is_refused(value: Any) -> None:
     for nested in (value, [value], {"a": [value]}):
-        with pytest.raises(ValueError, match="."):
+        with pytest.raises(ValueError, match=r"."):
             canonical(nested)
 
 

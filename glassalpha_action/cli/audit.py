@@ -129,7 +129,7 @@ def submit(audit: Audit, config: Config, database: str | None) -> str:
     if audit.model.team and "team" not in metadata:
         metadata = {**metadata, "team": audit.model.team}
     with registry.connect(place, create=True) as kept:
-        receipt = kept.submit(audit, recorded_at=datetime.now(UTC).isoformat(timespec="seconds"), metadata=metadata)
+        receipt = kept.submit(audit, recorded_at=datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ"), metadata=metadata)
     return f"recorded as {receipt.seq}:{receipt.link[:12]}" if receipt.new else f"already recorded as {receipt.seq}"
 
 

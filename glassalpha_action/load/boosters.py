@@ -62,8 +62,17 @@ class XGBoostModel:
             raise ModelError("values", f"the file does not hold the categories of {listed(categorical)}")
         taken = features.copy()
         for name in features.columns:
-            taken[name] = taken[name].astype("category") if name in categorical else numbers(taken[name])
+            taken[name] = _category(taken[name]) if name in categorical else numbers(taken[name])
         return taken
+
+
+def _category(column: pd.Series[Any]) -> pd.Series[Any]:
+    """A column of categories. Whole numbers beside missing values are read as fractions, and are made whole again."""
+    column = column.astype("category").cat.remove_unused_categories()
+    levels = column.cat.categories
+    if levels.dtype.kind == "f" and (levels == levels.astype("int64")).all():
+        column = column.cat.rename_categories(levels.astype("int64"))
+    return column
 
 
 @contextlib.contextmanager
@@ -115,6 +124,7 @@ class LightGBMModel:
             match_count(len(self.names), features.shape[1])
             columns = dict(zip(self.names, columns.values(), strict=True))
         match_columns(self.names, list(columns))
+        match_count(len(self.names), features.shape[1])
         values = np.column_stack([self._values(name, columns[name]) for name in self.names])
         return both_classes(self.booster.predict(values, num_threads=1))
 
@@ -135,7 +145,7 @@ def load_lightgbm(data: bytes) -> LightGBMModel:
     """The model in a text file that Booster.save_model wrote."""
     import lightgbm
 
-    text = data.decode("utf-8")
+    text = data.decode("utf-8").replace("\r\n", "\n")
     header = _header(text)
     objective = header.get("objective", "").split()
     if header["num_class"] != "1":
@@ -147,7 +157,7 @@ def load_lightgbm(data: bytes) -> LightGBMModel:
 
 def _header(text: str) -> dict[str, str]:
     """The lines before the first tree. A text that is cut short is refused here: the library reads past its end."""
-    head, _, rest = text.replace("\r\n", "\n").partition("\nTree=")
+    head, _, rest = text.partition("\nTree=")
     header = dict(line.split("=", 1) for line in head.splitlines() if "=" in line)
     wanted = {"num_class", "feature_names", "feature_infos", "tree_sizes"}
     if not head.startswith("tree") or not wanted <= header.keys():

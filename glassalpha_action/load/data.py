@@ -248,7 +248,8 @@ def attribute_of(config: Config, table: pd.DataFrame, name: str, how: ProtectedA
         codes = np.array([*place, len(levels)], dtype=np.int32)[values.codes]
     if len(levels) > MOST_LEVELS:
         raise config.error(
-            f"`{name}` has {len(levels):,} levels, more than the {MOST_LEVELS:,} that can be compared; cut it with `bins`.",
+            f"`{name}` has {len(levels):,} levels, more than the {MOST_LEVELS:,} that can be compared; "
+            "cut it with `bins`.",
             *keys,
         )
     if how.reference is not None and how.reference not in levels:

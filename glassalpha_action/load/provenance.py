@@ -52,7 +52,7 @@ def commit_at(folder: Path) -> Commit | None:
 
 def _git(folder: Path, *arguments: str) -> str | None:
     # The checkout of a container action belongs to another user; git reads it all the same when told that it may.
-    command = ["git", "-c", "safe.directory=*", "-c", "core.fsmonitor=false", "-C", str(folder), *arguments]
+    command = ["git", "-c", "safe.directory=*", "-c", "core.fsmonitor=false", "--no-optional-locks", "-C", str(folder), *arguments]
     try:
         done = subprocess.run(
             command, capture_output=True, encoding="utf-8", errors="backslashreplace", check=False, timeout=60

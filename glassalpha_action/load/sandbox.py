@@ -26,10 +26,8 @@ from glassalpha_action.load.child import FRAME
 ROUNDING = 1e-9  # how far outside [0, 1] float rounding may put a probability
 TEXT_CAP = 16 << 10  # bytes of all frames but the scores
 NOISE_CAP = 8 << 10  # bytes kept of what the child prints
-CHILD_KINDS = frozenset(
-    "import load module memory no_probability label outputs predict columns values objective multiclass unnamed "
-    "untrusted".split()
-)
+CHILD_KINDS = {"import", "load", "module", "memory", "no_probability", "label", "outputs", "predict"}
+CHILD_KINDS |= {"columns", "values", "objective", "multiclass", "unnamed", "untrusted"}
 START = """
 import sys
 sys.path.append(sys.argv[1])

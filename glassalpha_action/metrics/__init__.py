@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 
-from glassalpha_action.cube import Cube
+from glassalpha_action.cube import AND, Cube
 from glassalpha_action.evidence import Evidence
 from glassalpha_action.metrics import calibration, data_quality, fairness, performance, power, robustness
 from glassalpha_action.metrics.catalogue import Metric
@@ -30,14 +30,30 @@ def matching(name: str, params: Mapping[str, float], found: Iterable[Measurement
     return [m for m in found if m.metric == one.id and dict(m.params) == wanted]
 
 
+Wanted = tuple[str, Mapping[str, float], tuple[tuple[str, ...], ...], bool]
+
+
 def measure(
-    rows: Evidence | None, cube: Cube, confidence: float, wanted: Iterable[tuple[str, Mapping[str, float]]] = ()
+    rows: Evidence | None, cube: Cube, confidence: float, wanted: Iterable[Wanted] = ()
 ) -> tuple[Measurement, ...]:
-    """Every metric at its own parameters, then the `wanted` ones (name, parameters) that differ from those."""
+    """Every metric at its own parameters, then the `wanted` ones that differ from those.
+
+    One wanted is a name, parameters, combinations of attributes to measure as well, and whether rows without a value
+    are a group in all of it. Combinations of attributes that the rows do not have are left out.
+    """
     found: list[Measurement] = []
     for one in CATALOGUE.values():
         found += one.measure(rows, cube, confidence, {})
-    for name, params in wanted:
+    there = {axis.name for axis in cube.axes}
+    for name, params, combinations, missing in wanted:
+        one = known(name)
         if not matching(name, params, found):
-            found += known(name).measure(rows, cube, confidence, params)
+            found += one.measure(rows, cube, confidence, params)
+        if not one.per_attribute:
+            continue
+        alone = [(axis.name,) for axis in cube.axes] if missing else []
+        for names in [*alone, *(c for c in combinations if there.issuperset(c))]:
+            done = {(m.attribute, m.counts_missing) for m in matching(name, params, found)}
+            if (AND.join(names), missing) not in done:
+                found.append(one.measure_over(names, rows, cube, confidence, params, missing=missing))
     return tuple(found)

@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import inspect
+import math
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from functools import cached_property
 from typing import Any
 
-from glassalpha_action.cube import Cube
-from glassalpha_action.evidence import Evidence
+from glassalpha_action.cube import AND, Cube, Slice
+from glassalpha_action.evidence import MISSING, Evidence
 from glassalpha_action.metrics.ranking import Ranking
 from glassalpha_action.records import Advice, Better, Definition, Group, Measurement, Unit
+
+COMBINATIONS_LIMIT = 2_000
+COUNTED = "(missing, counted)"
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,15 +104,44 @@ class Metric:
         self, rows: Evidence | None, cube: Cube, confidence: float, params: Mapping[str, float]
     ) -> Iterable[Measurement]:
         """Its measurements, one for each attribute where it compares groups."""
-        given: dict[str, Any] = {"rows": rows, "cube": cube, "confidence": confidence}
-        given["ranking"] = Ranking(rows, cube)
-        for attribute in [a.name for a in cube.axes] if self.per_attribute else [None]:
-            given["group" if attribute else "whole"] = cube.by(attribute) if attribute else cube.by()
-            if rows is None and "rows" in self.needs:
-                estimate = undefined("it needs rows, and only their counts were given", cube.rows)
-            else:
-                estimate = self.function(**{name: given[name] for name in self.needs}, **params)
-            yield self._recorded(estimate, attribute, confidence, params)
+        for names in [(a.name,) for a in cube.axes] if self.per_attribute else [()]:
+            yield self.measure_over(names, rows, cube, confidence, params)
+
+    def measure_over(
+        self,
+        names: tuple[str, ...],
+        rows: Evidence | None,
+        cube: Cube,
+        confidence: float,
+        params: Mapping[str, float],
+        *,
+        missing: bool = False,
+    ) -> Measurement:
+        """Its measurement over the combinations of the attributes `names`, or of the whole model where there are none.
+
+        With `missing`, rows without a value are a group like any other. A combination that no row has is no group.
+        """
+        given: dict[str, Any] = {"rows": rows, "cube": cube, "confidence": confidence, "ranking": Ranking(rows, cube)}
+        levels = math.prod(len(a.levels) for a in cube.axes if a.name in names)
+        if rows is None and "rows" in self.needs:
+            estimate = undefined("it needs rows, and only their counts were given", cube.rows)
+        elif len(names) > 1 and levels > COMBINATIONS_LIMIT:
+            estimate = undefined(f"more than {COMBINATIONS_LIMIT:,} combinations of levels", cube.rows)
+        else:
+            seen = cube.by(*names)
+            given["group" if names else "whole"] = _counting(seen, COUNTED) if missing else seen
+            estimate = self.function(**{name: given[name] for name in self.needs}, **params)
+        found = self._recorded(estimate, AND.join(names) or None, confidence, params)
+        kept = [g for g in found.groups if g.n or len(names) < 2]
+        groups = [g.model_copy(update={"level": _renamed(g.level, COUNTED, MISSING)}) for g in kept]
+        return found.model_copy(
+            update={
+                "groups": tuple(groups),
+                "between": tuple(_renamed(level, COUNTED, MISSING) for level in found.between),
+                "combines": names if len(names) > 1 else (),
+                "counts_missing": missing,
+            }
+        )
 
     def _recorded(
         self, found: Estimate, attribute: str | None, confidence: float, params: Mapping[str, float]
@@ -134,6 +167,16 @@ class Metric:
             p_value=found.p_value,
             bounds=found.bounds,
         )
+
+
+def _counting(group: Slice, name: str) -> Slice:
+    """The slice with rows that have no value as a level called `name`, which gaps compare like any other."""
+    levels = tuple(_renamed(level, MISSING, name) for level in group.axis.levels)
+    return replace(group, axis=replace(group.axis, levels=levels))
+
+
+def _renamed(level: str, old: str, new: str) -> str:
+    return AND.join(new if part == old else part for part in level.split(AND))
 
 
 def metric(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from fractions import Fraction
 
-from glassalpha_action.cube import Slice
+from glassalpha_action.cube import AND, Slice
 from glassalpha_action.evidence import MISSING
 from glassalpha_action.metrics.catalogue import Estimate, metric, undefined
 from glassalpha_action.records import Better, Group, Unit
@@ -24,7 +24,7 @@ from glassalpha_action.records import Better, Group, Unit
 def min_group_size(group: Slice) -> Estimate:
     """The number of rows in the smallest level of the attribute. Rows whose value is missing are shown, not counted.
 
-    A whole number; a declared level that no row has counts 0. Not estimable when no row has a value. It counts rows,
+    A whole number; a declared level that no row has counts 0, a combination of levels that no row has is no group. Not estimable when no row has a value. It counts rows,
     whatever they weigh.
     """
     counts = group.n
@@ -34,6 +34,8 @@ def min_group_size(group: Slice) -> Estimate:
     total = int(counts.sum())
     if not group.compared:
         return undefined("no row has a value of this attribute", total, groups)
-    declared = [i for i, level in enumerate(group.axis.levels) if level != MISSING]
+    combined = AND in group.axis.name
+    whole = [i for i, level in enumerate(group.axis.levels) if MISSING not in level.split(AND)]
+    declared = [i for i in whole if counts[i] or not combined]
     smallest = min(declared, key=lambda i: int(counts[i]))
     return Estimate(Fraction(int(counts[smallest])), total, between=(group.axis.levels[smallest],), groups=groups)

@@ -65,6 +65,16 @@ class GroupLine:
     reach: tuple[float, float] | None
 
 
+@dataclass(frozen=True)
+class FairnessTable:
+    """One rate (`of`) by the groups of one attribute, and the metrics made of it as (title, value or reason)."""
+
+    of: str
+    attribute: str | None
+    findings: tuple[tuple[str, str], ...]
+    lines: tuple[GroupLine, ...]
+
+
 def model_page(model: Model, portfolio: Portfolio) -> Page:
     """The page of one model; every statement on it comes from the Audit and from its history."""
     audit = model.audit
@@ -147,13 +157,22 @@ def _margin(verdict: Verdict) -> str:
     return f"{'−' if room < 0 else '+'}{verdict.unit.show(abs(room), beside=0.0)}"
 
 
-def fairness_tables(audit: Audit) -> list[tuple[Measurement, list[GroupLine]]]:
-    """Every rate by group, with one line a group; a plain count of rows is the `n` of every other table."""
+def fairness_tables(audit: Audit) -> list[FairnessTable]:
+    """Each rate by group once, with the fairness metrics that are made of it."""
+    tables: dict[tuple[object, ...], list[Measurement]] = {}
+    for found in audit.measurements:
+        known = audit.glossary.get(found.metric)
+        if found.groups and (known is None or known.family == "fairness"):
+            tables.setdefault((found.attribute, found.of, found.groups), []).append(found)
     return [
-        (found, [_group_line(group) for group in found.groups])
-        for found in audit.measurements
-        if found.groups and found.unit is not Unit.rows
-    ]
+        FairnessTable(made[0].of or made[0].title, made[0].attribute, tuple(map(_finding, made)),
+                      tuple(map(_group_line, made[0].groups)))
+        for made in tables.values()
+    ]  # fmt: skip
+
+
+def _finding(found: Measurement) -> tuple[str, str]:
+    return found.title, found.reason or "not estimable" if found.value is None else found.unit.show(found.value)
 
 
 def _group_line(group: Group) -> GroupLine:

@@ -7,8 +7,9 @@ from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from datetime import date
 from typing import Any
 
-from glassalpha_action.policy.compare import Effect, accepted, effect_of
-from glassalpha_action.policy.schema import Gate, Limit, LoadedPolicy, Policy
+from glassalpha_action.documents import Document
+from glassalpha_action.policy.compare import Effect, Limit, accepted, effect_of
+from glassalpha_action.policy.schema import Gate, LoadedPolicy, Policy, Reproducibility, Statistics
 from glassalpha_action.policy.waivers import Waiver
 from glassalpha_action.records import Change, Comparison, Severity
 
@@ -26,17 +27,14 @@ def shown(value: Any) -> str:
     """A value of a policy as a reader writes it."""
     if value is None or value in ((), {}):
         return "nothing"
-    if isinstance(value, bool):
-        return str(value).lower()
-    if isinstance(value, float):
-        return f"{value:.12g}"
-    if isinstance(value, date):
-        return value.isoformat()
     if isinstance(value, Mapping):
         return ", ".join(f"{key} {shown(one)}" for key, one in value.items())
-    if isinstance(value, tuple | frozenset | list):
-        return ", ".join(shown(one) for one in (sorted(value) if isinstance(value, frozenset) else value))
-    return str(getattr(value, "value", value))
+    if isinstance(value, tuple | list):
+        return ", ".join(shown(one) for one in value)
+    if isinstance(value, float):
+        return f"{value:.12g}"
+    text = str(getattr(value, "value", value))
+    return text.lower() if isinstance(value, bool) else text
 
 
 def ranked(kind: str, base: Any, head: Any) -> Effect:
@@ -114,7 +112,8 @@ def _limits(base: Gate, head: Gate, at: str, name: str) -> Iterator[Change]:
         return
     if (base.comparison, base.threshold) != (head.comparison, head.threshold):
         effect = effect_of(accepted(base.comparison, base.threshold), accepted(head.comparison, head.threshold))
-        said = f"{name} asked for {required(base.comparison, base.threshold)} and now asks for {required(head.comparison, head.threshold)}."
+        before, after = required(base.comparison, base.threshold), required(head.comparison, head.threshold)
+        said = f"{name} asked for {before} and now asks for {after}."
         yield Change(what=f"{at}.threshold", effect=effect, message=said)
     if base.warn_threshold != head.warn_threshold:
         spans = [
@@ -198,30 +197,161 @@ def _held(gate: Gate) -> str:
     return f"{required(gate.comparison, gate.threshold)} as {gate.severity.value}{warned}"
 
 
+RULES: Mapping[str, Callable[[Any, Any], Effect]] = {
+    "applies_to": lambda base, head: wider(base or None, head or None),
+    "enforcement": lambda base, head: ranked("enforcement", base, head),
+    "effective_date": lambda base, head: _less(_day(base, 0), _day(head, 0)),
+    "sunset_date": lambda base, head: _more(_day(base, math.inf), _day(head, math.inf)),
+    "statistics.on_missing": lambda base, head: ranked("on_missing", base, head),
+    "statistics.on_inconclusive": lambda base, head: ranked("on_inconclusive", base, head),
+    "statistics.min_group_n": lambda base, head: _more(base or 0, head or 0),
+    "statistics.min_group_share": lambda base, head: _more(base or 0, head or 0),
+    "required_evidence": wider,
+    "exceptions.max_days": _less,
+    "exceptions.approver_roles": lambda base, head: wider(_people(head), _people(base)),
+    **{
+        f"reproducibility.{name}": lambda base, head: ranked("flag", base, head)
+        for name in Reproducibility.model_fields
+    },
+    **dict.fromkeys(NEUTRAL, lambda *_: "neutral"),
+}
+
+
+def _people(roles: Mapping[str, Sequence[str]]) -> frozenset[str] | None:
+    """Everyone who may approve; None is anyone."""
+    return frozenset(roles) | {name for people in roles.values() for name in people} if roles else None
+
+
 def rule_changes(base: Policy, head: Policy) -> list[Change]:
     """What changed between two policies beside their gates."""
-    found = [
-        change("applies_to", wider(base.applies_to or None, head.applies_to or None), "`applies_to`", base.applies_to or "all", head.applies_to or "all"),
-        change("enforcement", ranked("enforcement", base.enforcement, head.enforcement), "`enforcement`", base.enforcement, head.enforcement),
-        change("effective_date", _less(_day(base.effective_date, 0), _day(head.effective_date, 0)), "`effective_date`", base.effective_date, head.effective_date),
-        change("sunset_date", _more(_day(base.sunset_date, math.inf), _day(head.sunset_date, math.inf)), "`sunset_date`", base.sunset_date, head.sunset_date),
-        change("required_evidence", wider(base.required_evidence, head.required_evidence), "`required_evidence`", base.required_evidence, head.required_evidence),
-        change("exceptions.max_days", _less(base.exceptions.max_days, head.exceptions.max_days), "`exceptions.max_days`", base.exceptions.max_days, head.exceptions.max_days),
-        change("exceptions.approver_roles", _approvers(base, head), "`exceptions.approver_roles`", dict(base.exceptions.approver_roles), dict(head.exceptions.approver_roles)),
-    ]  # fmt: skip
-    found += _statistics_changes(base, head)
-    for name in type(base.reproducibility).model_fields:
-        before, after = getattr(base.reproducibility, name), getattr(head.reproducibility, name)
-        found.append(change(f"reproducibility.{name}", ranked("flag", before, after), f"`{name}`", before, after))
-    for name in sorted({*base.reaudit_days_by_status, *head.reaudit_days_by_status}):
-        days = [p.reaudit_days_by_status.get(name) for p in (base, head)]  # type: ignore[call-overload]
-        effect = _less(*(math.inf if d is None else d for d in days))
-        found.append(change(f"reaudit_days_by_status.{name}", effect, f"`reaudit_days_by_status.{name}`", *days))
-    kept = [c for c in found if c.effect != "neutral" or " changed from " not in c.message or _differs(c)]
-    for name in NEUTRAL:
-        before, after = getattr(base, name), getattr(head, name)
+    found = []
+    for path, effect in RULES.items():
+        before, after = base, head
+        for name in path.split("."):
+            before, after = getattr(before, name), getattr(after, name)
         if before != after:
-            simple = not hasattr(before, "model_dump")
-            said = f"`{name}` changed from {shown(before)} to {shown(after)}." if simple else f"`{name}` changed."
-            kept.append(Change(what=name, effect="neutral", message=said))
-    return kept
+            found.append(_rule(path, effect(before, after), before, after))
+    for status in sorted({*base.reaudit_days_by_status, *head.reaudit_days_by_status}):
+        days = [dict(policy.reaudit_days_by_status).get(status) for policy in (base, head)]
+        if days[0] != days[1]:
+            ends = [math.inf if day is None else day for day in days]
+            found.append(_rule(f"reaudit_days_by_status.{status}", _less(ends[0], ends[1]), *days))
+    return [*found, *_decision_changes(base.statistics, head.statistics)]
+
+
+def _rule(path: str, effect: Effect, before: Any, after: Any) -> Change:
+    if isinstance(before, Document):
+        return Change(what=path, effect=effect, message=f"`{path}` changed.")
+    everything = path == "applies_to"
+    return change(
+        path, effect, f"`{path}`", *("every use case" if everything and not v else v for v in (before, after))
+    )
+
+
+def _decision_changes(base: Statistics, head: Statistics) -> Iterator[Change]:
+    """How sure a gate must be. Where undecided gates do not block, every change lets something pass or fail less."""
+    strict = "block" == base.on_inconclusive == head.on_inconclusive
+    if base.decision != head.decision:
+        effect: Effect = "strengthened" if strict and head.decision == "bound" else "weakened"
+        yield change("statistics.decision", effect, "`statistics.decision`", base.decision, head.decision)
+    if base.confidence != head.confidence:
+        effect = _more(base.confidence, head.confidence) if strict else "weakened"
+        if "point" in {base.decision, head.decision}:
+            effect = "neutral"
+        yield change("statistics.confidence", effect, "`statistics.confidence`", base.confidence, head.confidence)
+
+
+def policy_changes(base: LoadedPolicy | None, head: LoadedPolicy | None) -> tuple[Change, ...]:
+    """Every change from one policy to another; None is no policy at all."""
+    if base is None or head is None:
+        if base is head:
+            return ()
+        effect: Effect = "weakened" if head is None else "strengthened"
+        found = base or head
+        name = found.policy.policy_name if found else ""
+        said = f"The policy {name} no longer judges the model." if base else f"The policy {name} judges the model now."
+        return (Change(what="policy", effect=effect, message=said),)
+    return (
+        *_gates_changes(base.policy, head.policy),
+        *rule_changes(base.policy, head.policy),
+        *_extends_changes(base, head),
+    )
+
+
+def _gates_changes(base: Policy, head: Policy) -> Iterator[Change]:
+    gone = {gate.key: gate for gate in base.gates}
+    new = {gate.key: gate for gate in head.gates}
+    for key in [key for key in gone if key in new]:
+        yield from _gate_changes(gone.pop(key), new.pop(key))
+    for gate in list(gone.values()):
+        renamed = next((other for other in new.values() if other.metric == gate.metric), None)
+        if renamed:
+            del gone[gate.key], new[renamed.key]
+            said = f"The gate {gate.name} ({gate.key}) is {renamed.name} ({renamed.key}) now; waivers name the new one."
+            yield Change(what=f"gates.{renamed.key}.id", effect="neutral", message=said)
+            yield from (c for c in _gate_changes(gate, renamed) if not c.what.endswith(".name"))
+    for gate in gone.values():
+        effect: Effect = "neutral" if gate.severity is Severity.info else "weakened"
+        yield Change(what=f"gates.{gate.key}", effect=effect, message=f"The gate {gate.name} ({_held(gate)}) is gone.")
+    for gate in new.values():
+        effect = "neutral" if gate.severity is Severity.info else "strengthened"
+        yield Change(what=f"gates.{gate.key}", effect=effect, message=f"The gate {gate.name} ({_held(gate)}) is new.")
+
+
+def _extends_changes(base: LoadedPolicy, head: LoadedPolicy) -> Iterator[Change]:
+    """What is extended; what its own changes mean is seen in the gates and rules that come from it."""
+    before, after = base.policy.extends, head.policy.extends
+    if (before and before.source) != (after and after.source):
+        names = [e.source if e else None for e in (before, after)]
+        yield change("extends.source", "neutral", "`extends`", *names)
+    if before and after and before.sha256 != after.sha256:
+        effect: Effect = "weakened" if after.sha256 is None else "neutral" if before.sha256 else "strengthened"
+        yield change("extends.sha256", effect, "The digest that `extends` pins", before.sha256, after.sha256)
+    elif base.base and head.base and base.base.sha256 != head.base.sha256:
+        yield change("extends", "neutral", "The digest of the policy extended", base.base.sha256, head.base.sha256)
+
+
+def waiver_changes(
+    base: Sequence[Waiver], head: Sequence[Waiver], gates: Mapping[str, Gate], model_id: str | None = None
+) -> tuple[Change, ...]:
+    """Every change from one set of waivers to another, of this model's or of all.
+
+    `gates` are the head's by id; a waiver of a gate that is not there counts as weakened where its ceiling moves.
+    """
+    mine = [{w.id: w for w in ws if model_id in {None, w.model_id}} for ws in (base, head)]
+    return tuple(
+        found
+        for key in sorted({*mine[0], *mine[1]})
+        for found in _waiver_changes(mine[0].get(key), mine[1].get(key), gates)
+    )
+
+
+def _waiver_changes(base: Waiver | None, head: Waiver | None, gates: Mapping[str, Gate]) -> Iterator[Change]:
+    one = head or base
+    if one is None or base == head:
+        return
+    at = f"waivers.{one.id}"
+    if base is None or head is None:
+        said = f"Waiver {one.id} of the gate {one.gate} for {one.model_id}, until {one.expires.isoformat()},"
+        yield Change(
+            what=at,
+            effect="weakened" if head else "strengthened",
+            message=f"{said} {'is new' if head else 'is gone'}.",
+        )
+        return
+    for name in Waiver.model_fields:
+        before, after = getattr(base, name), getattr(head, name)
+        effect: Effect = "weakened" if name in {"gate", "model_id", "owner", "approved_by"} else "neutral"
+        if name == "expires":
+            effect = _less(before.toordinal(), after.toordinal())
+        if name == "ceiling":
+            effect = _ceilings(before, after, gates.get(head.gate))
+        if before != after:
+            yield change(f"{at}.{name}", effect, f"Waiver {one.id}: `{name}`", before, after)
+
+
+def _ceilings(before: float, after: float, gate: Gate | None) -> Effect:
+    if gate is None:
+        return "weakened"
+    span = accepted(gate.comparison, gate.threshold)
+    return effect_of(span.reaching(before), span.reaching(after))

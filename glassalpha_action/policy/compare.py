@@ -5,13 +5,35 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 from fractions import Fraction
-from typing import Literal
+from typing import Annotated, Any, Literal
 
-from glassalpha_action.policy.schema import Limit
+from pydantic import PlainValidator, WithJsonSchema
+
 from glassalpha_action.records import Comparison
 
+Limit = float | tuple[float, float] | None
 TOLERANCE = Fraction(1, 10**9)
 Effect = Literal["weakened", "strengthened", "neutral"]
+
+
+def _threshold(value: Any) -> Limit:
+    def number(one: Any) -> bool:
+        return isinstance(one, int | float) and not isinstance(one, bool) and abs(one) < 1e15
+
+    if value is None or number(value):
+        return None if value is None else float(value)
+    if isinstance(value, list | tuple) and len(value) == 2 and all(number(v) for v in value) and value[0] <= value[1]:
+        return float(value[0]), float(value[1])
+    raise ValueError("must be a number, or [low, high] for `between`")
+
+
+Threshold = Annotated[
+    Limit,
+    PlainValidator(_threshold),
+    WithJsonSchema(
+        {"anyOf": [{"type": "number"}, {"type": "array", "items": {"type": "number"}, "minItems": 2, "maxItems": 2}]}
+    ),
+]
 
 
 def exact(number: float) -> Fraction:
@@ -85,3 +107,25 @@ def effect_of(base: Span, head: Span) -> Effect:
     if base == head:
         return "neutral"
     return "strengthened" if head.within(base) else "weakened"
+
+
+def require_limit(comparison: Comparison, threshold: Limit) -> None:
+    """Raise ValueError unless the threshold is what the comparison takes."""
+    pair = isinstance(threshold, tuple)
+    if comparison is Comparison.between and not pair:
+        raise ValueError("`between` needs `threshold: [low, high]`")
+    if comparison is Comparison.present and threshold is not None:
+        raise ValueError("`present` asks only that the metric is measured; remove `threshold`")
+    if comparison not in {Comparison.between, Comparison.present} and (pair or threshold is None):
+        raise ValueError(f"`{comparison.value}` needs `threshold`, one number")
+
+
+def require_softer(comparison: Comparison, threshold: Limit, warn: Limit) -> None:
+    """Raise ValueError unless whatever passes the softer level passes the threshold as well."""
+    if warn is None:
+        return
+    if isinstance(warn, tuple) is isinstance(threshold, tuple):
+        outer, inner = accepted(comparison, threshold), accepted(comparison, warn)
+        if inner != outer and inner.within(outer):
+            return
+    raise ValueError("`warn_threshold` must lie on the passing side of `threshold`, so that it is met earlier")

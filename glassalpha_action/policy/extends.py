@@ -1,4 +1,4 @@
-"""Reads a policy file with the one it extends: gates are laid over those of the same id, and locked ones only tightened."""
+"""Reads a policy file with the one it extends: a gate is laid over that of the same id, a locked one only tightened."""
 
 from __future__ import annotations
 
@@ -82,9 +82,16 @@ def _located(source: str, path: Path, shown: str, line: int | None) -> tuple[Pat
             raise DocumentError([Problem(shown, line, f"there is no pack `{name}`{nearest(name, sorted(packs))}")])
         return packs[name], source
     below = path.parent / source
-    if "\0" in source or not below.is_file():
+    if not _is_file(below):
         raise DocumentError([Problem(shown, line, f"extends {plain(source)}, but there is no such file.")])
     return below, below.as_posix()
+
+
+def _is_file(path: Path) -> bool:
+    try:
+        return path.is_file()
+    except OSError:  # a name longer than the system takes
+        return False
 
 
 def _joined(tree: Tree, text: str, digest: str, shown: str, base: LoadedPolicy | None) -> LoadedPolicy:
@@ -215,7 +222,9 @@ def pinned(found: LoadedPolicy | None, digest: str | None, what: str) -> None:
     if digest is None:
         return
     if found is None:
-        raise UserError(f"{what}: the policy with the digest {plain(digest, 80)} must be judged by, and none was given.")
+        raise UserError(
+            f"{what}: the policy with the digest {plain(digest, 80)} must be judged by, and none was given."
+        )
     if found.sha256 != digest.lower():
         raise UserError(
             f"{what}: the policy {found.name} has the digest {found.sha256}, not {plain(digest, 80)}; "

@@ -100,7 +100,8 @@ def _unreachable(read: _Read) -> Iterator[Finding]:
         wanted = accepted(gate.comparison, gate.threshold)
         path = ("gates", i, "threshold")
         if _apart(wanted, possible):
-            text = f"`{gate.name}` asks {metric.id} {_limit(gate)}, which no model reaches: it lies from {low:g} to {high:g}."
+            asked = f"`{gate.name}` asks {metric.id} {_limit(gate)}"
+            text = f"{asked}, which no model reaches: it lies from {low:g} to {high:g}."
             yield read.at("unreachable", "error", path, text)
         elif gate.comparison is not Comparison.present and possible.within(wanted):
             text = f"`{gate.name}` asks {metric.id} {_limit(gate)}, which every model meets; the gate never fails."
@@ -154,7 +155,9 @@ def _dates(read: _Read) -> Iterator[Finding]:
     review = policy.review_cycle.next_review
     if review and review < today:
         late = (today - review).days
-        text = f"the review due on {review.isoformat()} is {late} days overdue; review the policy, then set the next one."
+        text = (
+            f"the review due on {review.isoformat()} is {late} days overdue; review the policy, then set the next one."
+        )
         yield read.at("review", "warning", ("review_cycle", "next_review"), text)
     if policy.sunset_date and policy.sunset_date < today:
         text = f"the policy applied until {policy.sunset_date.isoformat()}; it judges nothing since."
@@ -185,7 +188,7 @@ def _strictly(gate: Gate, metric: Definition) -> str | None:
         return f"`{gate.comparison.value}` on {metric.id}, which counts whole rows"
     words = (AT_LEAST if above else AT_MOST).search(" ".join(filter(None, (gate.name, gate.clause, gate.rationale))))
     if words:
-        return f"its text says \"{words[0]}\", its comparison `{gate.comparison.value}`"
+        return f'its text says "{words[0]}", its comparison `{gate.comparison.value}`'
     return f"`{gate.comparison.value}` sets a floor that does not hold itself" if above else None
 
 
@@ -201,8 +204,8 @@ def _noise(read: _Read) -> Iterator[Finding]:
             continue
         fair = 2 * (1 - NormalDist().cdf(limit / math.sqrt(0.5 / n)))
         text = (
-            f"`{gate.name}` asks {metric.id} {_limit(gate)}, but with {n:,} rows a group, which the policy lets through, "
-            f"two groups treated alike still lie up to {reach:.2f} apart (95% interval): chance alone breaks it in "
+            f"`{gate.name}` asks {metric.id} {_limit(gate)}, but with {n:,} rows a group, which the policy lets through,"
+            f" two groups treated alike still lie up to {reach:.2f} apart (95% interval): chance alone breaks it in "
             f"about {fair:.0%} of fair models. Ask for more rows, or decide by `statistics: {{decision: bound}}`."
         )
         yield read.at("noise", "warning", ("gates", i, "threshold"), text)

@@ -8,16 +8,16 @@ from datetime import date
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import AliasChoices, BeforeValidator, ConfigDict, Field, PlainValidator, WithJsonSchema, model_validator
+from pydantic import AliasChoices, BeforeValidator, ConfigDict, Field, WithJsonSchema, model_validator
 
 from glassalpha_action.documents import Day, Document, Flag, Number, Text, Tree, Whole
+from glassalpha_action.policy.compare import Threshold, require_limit, require_softer
 from glassalpha_action.records import Comparison, PolicyText, Severity
 
-Limit = float | tuple[float, float] | None
 DIGEST = r"^[0-9a-f]{64}$"
 EVIDENCE = (
     "owner", "developer", "validator", "independent_validator", "team", "tier", "version", "use_case", "intended_use",
-    "limitations", "protected_attributes", "model_digest",
+    "limitations", "model_digest",
 )  # fmt: skip
 
 
@@ -26,28 +26,22 @@ def slug(name: str) -> str:
     return "-".join("".join(c if c.isalnum() else " " for c in name.lower()).split())
 
 
-def _threshold(value: Any) -> Limit:
-    def number(one: Any) -> bool:
-        return isinstance(one, int | float) and not isinstance(one, bool) and abs(one) < 1e15
-
-    if value is None or number(value):
-        return None if value is None else float(value)
-    if isinstance(value, list | tuple) and len(value) == 2 and all(number(v) for v in value) and value[0] <= value[1]:
-        return float(value[0]), float(value[1])
-    raise ValueError("must be a number, or [low, high] for `between`")
-
-
-Threshold = Annotated[
-    Limit,
-    PlainValidator(_threshold),
-    WithJsonSchema(
-        {"anyOf": [{"type": "number"}, {"type": "array", "items": {"type": "number"}, "minItems": 2, "maxItems": 2}]}
-    ),
-]
-
-
 def _said(text: str) -> Any:
     return Field(description=text)
+
+
+def _publish_gate(schema: dict[str, Any]) -> None:
+    """What the fields alone do not say: `article` stands for `clause`, `baseline` for `comparison`."""
+    schema["properties"]["article"] = schema["properties"]["clause"] | {"description": "Another name for `clause`."}
+    schema["required"] = ["name", "metric"]
+    schema["anyOf"] = [{"required": ["comparison"]}, {"required": ["baseline"]}]
+
+
+def _publish_policy(schema: dict[str, Any]) -> None:
+    """What the fields alone do not say: `extends` may be one line of text, and an extending file needs no gates."""
+    schema["properties"]["extends"]["anyOf"].append({"type": "string"})
+    schema["required"] = ["policy_name", "version"]
+    schema["anyOf"] = [{"required": ["gates"]}, {"required": ["extends"]}]
 
 
 class Scope(Document):
@@ -139,7 +133,7 @@ class Gate(Document):
         Mapping[Text, Override], Field(max_length=1000, description="Other levels for single models, by model id.")
     ] = {}
 
-    model_config = ConfigDict(json_schema_extra=lambda schema: _publish_gate(schema))
+    model_config = ConfigDict(json_schema_extra=_publish_gate)
 
     @model_validator(mode="before")
     @classmethod
@@ -157,8 +151,8 @@ class Gate(Document):
             Comparison.less_than_or_equal, self.baseline.no_worse_than,
         ):  # fmt: skip
             raise ValueError("a `baseline` stands instead of `comparison` and `threshold`; make a second gate for them")
-        _require_limit(self.comparison, self.threshold)
-        _require_softer(self.comparison, self.threshold, self.warn_threshold)
+        require_limit(self.comparison, self.threshold)
+        require_softer(self.comparison, self.threshold, self.warn_threshold)
         if self.warn_threshold is not None and self.severity is not Severity.error:
             raise ValueError("`warn_threshold` needs `severity: error`; the gate warns at `threshold` already")
         for model in self.overrides:
@@ -170,6 +164,12 @@ class Gate(Document):
         """The id, or one made of the name."""
         return self.id or slug(self.name)
 
+    @property
+    def wanted(self) -> tuple[str, Mapping[str, float], tuple[tuple[str, ...], ...], bool]:
+        """What must be measured for it: the metric, its parameters, the combinations, whether missing values count."""
+        scope = self.scope
+        return self.metric, self.params, scope.intersections if scope else (), bool(scope and scope.missing)
+
     def of(self, model_id: str) -> Gate:
         """The gate as it holds for this model."""
         other = self.overrides.get(model_id)
@@ -179,49 +179,13 @@ class Gate(Document):
         return self.model_copy(update={name: value for name, value in said.items() if value is not None})
 
 
-def _require_limit(comparison: Comparison, threshold: Limit) -> None:
-    pair = isinstance(threshold, tuple)
-    if comparison is Comparison.between and not pair:
-        raise ValueError("`between` needs `threshold: [low, high]`")
-    if comparison is Comparison.present and threshold is not None:
-        raise ValueError("`present` asks only that the metric is measured; remove `threshold`")
-    if comparison not in {Comparison.between, Comparison.present} and (pair or threshold is None):
-        raise ValueError(f"`{comparison.value}` needs `threshold`, one number")
-
-
-def _require_softer(comparison: Comparison, threshold: Limit, warn: Limit) -> None:
-    """Whatever passes the softer level must pass the threshold as well."""
-    if warn is None:
-        return
-    if isinstance(threshold, tuple) and isinstance(warn, tuple):
-        met = threshold[0] <= warn[0] and warn[1] <= threshold[1]
-    elif isinstance(threshold, float) and isinstance(warn, float):
-        met = {
-            Comparison.less_than: warn < threshold,
-            Comparison.less_than_or_equal: warn < threshold,
-            Comparison.greater_than: warn > threshold,
-            Comparison.greater_than_or_equal: warn > threshold,
-        }.get(comparison, False)
-    else:
-        met = False
-    if not met:
-        raise ValueError("`warn_threshold` must lie on the passing side of `threshold`, so that it is met earlier")
-
-
 def _require_overridden(gate: Gate, model: str) -> None:
     held = gate.of(model)
     try:
-        _require_limit(held.comparison, held.threshold)
-        _require_softer(held.comparison, held.threshold, held.warn_threshold)
+        require_limit(held.comparison, held.threshold)
+        require_softer(held.comparison, held.threshold, held.warn_threshold)
     except ValueError as error:
         raise ValueError(f"the override for {model}: {error}") from None
-
-
-def _publish_gate(schema: dict[str, Any]) -> None:
-    """What the fields alone do not say: `article` stands for `clause`, `baseline` for `comparison`."""
-    schema["properties"]["article"] = schema["properties"]["clause"] | {"description": "Another name for `clause`."}
-    schema["required"] = ["name", "metric"]
-    schema["anyOf"] = [{"required": ["comparison"]}, {"required": ["baseline"]}]
 
 
 class Reproducibility(Document):
@@ -247,7 +211,9 @@ class Statistics(Document):
     confidence: Annotated[Number, Field(ge=0.5, lt=1, description="The level of the confidence intervals.")] = 0.95
     decision: Annotated[
         Literal["point", "bound"],
-        _said("`point` compares the estimate, `bound` the whole confidence interval, so that noise alone fails nobody."),
+        _said(
+            "`point` compares the estimate, `bound` the whole confidence interval, so that noise alone fails nobody."
+        ),
     ] = "point"
     on_missing: Annotated[
         Literal["block", "review"], _said("What an error gate does whose metric could not be measured.")
@@ -325,7 +291,8 @@ class Policy(Document):
     effective_date: Annotated[Day | None, _said("The day it starts to block.")] = None
     sunset_date: Annotated[Day | None, _said("The last day it applies.")] = None
     applies_to: Annotated[
-        tuple[Text, ...], Field(max_length=1000, description="The use cases it judges, as audit.yaml names them; else all.")
+        tuple[Text, ...],
+        Field(max_length=1000, description="The use cases it judges, as audit.yaml names them; else all."),
     ] = ()
     citation: Annotated[Text | None, _said("What it rests on, in a line.")] = None
     citations: Annotated[tuple[Text, ...], Field(max_length=200, description="What it rests on, one by one.")] = ()
@@ -336,7 +303,10 @@ class Policy(Document):
     statistics: Annotated[Statistics, _said("How sure a gate must be.")] = Statistics()
     required_evidence: Annotated[
         tuple[Literal[EVIDENCE], ...],  # type: ignore[valid-type]
-        Field(max_length=len(EVIDENCE), description="What every audit must hold beside its numbers; each unmet one blocks."),
+        Field(
+            max_length=len(EVIDENCE),
+            description="What every audit must hold beside its numbers; each unmet one blocks.",
+        ),
     ] = ()
     exceptions: Annotated[Exceptions, _said("Who may waive a gate, and for how long.")] = Exceptions()
     reaudit_days_by_status: Annotated[
@@ -348,7 +318,7 @@ class Policy(Document):
     reproducibility: Annotated[Reproducibility, _said("What makes an audit repeatable.")] = Reproducibility()
     review_cycle: Annotated[ReviewCycle, _said("When the policy is looked at again.")] = ReviewCycle()
 
-    model_config = ConfigDict(json_schema_extra=lambda schema: _publish_policy(schema))
+    model_config = ConfigDict(json_schema_extra=_publish_policy)
 
     @model_validator(mode="after")
     def _ends_after_it_starts(self) -> Policy:
@@ -360,13 +330,6 @@ class Policy(Document):
     def key(self) -> str:
         """The id, or one made of the name."""
         return self.policy_id or slug(self.policy_name)
-
-
-def _publish_policy(schema: dict[str, Any]) -> None:
-    """What the fields alone do not say: `extends` may be one line of text, and an extending file needs no gates."""
-    schema["properties"]["extends"]["anyOf"].append({"type": "string"})
-    schema["required"] = ["policy_name", "version"]
-    schema["anyOf"] = [{"required": ["gates"]}, {"required": ["extends"]}]
 
 
 @dataclass(frozen=True, slots=True)

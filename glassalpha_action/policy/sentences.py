@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
-from glassalpha_action.policy.schema import Gate, Limit, Policy, Scope, Statistics
+from glassalpha_action.policy.compare import Limit
+from glassalpha_action.policy.schema import Gate, Policy, Scope, Statistics
 from glassalpha_action.records import Comparison, Definition, Severity, Unit
 
 DOES = {
@@ -118,8 +119,8 @@ def _sure(rules: Statistics) -> Iterator[str]:
         yield "Gates compare the estimate itself; the interval stands beside it."
     else:
         yield (
-            f"Gates compare the whole {rules.confidence * 100:g}% interval: a model fails when all of it is on the wrong "
-            "side, passes when all of it is on the right side, and is inconclusive between."
+            f"Gates compare the whole {rules.confidence * 100:g}% interval: a model fails when all of it is on the "
+            "wrong side, passes when all of it is on the right side, and is inconclusive between."
         )
     does = {"block": "blocks", "review": "asks for review"}
     yield f"What cannot be measured never passes: on an error gate it {does[rules.on_missing]}."
@@ -139,4 +140,5 @@ def _exceptions(policy: Policy) -> Iterator[str]:
     cycle = policy.review_cycle
     if cycle.next_review or cycle.owner:
         when = f" next on {cycle.next_review.isoformat()}" if cycle.next_review else ""
-        yield f"The policy is reviewed {cycle.frequency or 'as needed'}{when}{f' by the {cycle.owner}' if cycle.owner else ''}."
+        who = f" by the {cycle.owner}" if cycle.owner else ""
+        yield f"The policy is reviewed {cycle.frequency or 'as needed'}{when}{who}."

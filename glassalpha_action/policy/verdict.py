@@ -3,13 +3,20 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
-from dataclasses import dataclass
-from datetime import date
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import date, timedelta
 from fractions import Fraction
 
+from glassalpha_action.cube import AND
 from glassalpha_action.evidence import MISSING
-from glassalpha_action.policy.schema import Gate, Limit, LoadedPolicy, Policy, Statistics
+from glassalpha_action.policy import waivers as exceptions
+from glassalpha_action.policy.baseline import Baselines, worsened
+from glassalpha_action.policy.compare import TOLERANCE, holds
+from glassalpha_action.policy.requirements import requirements
+from glassalpha_action.policy.schema import Gate, LoadedPolicy, Policy, Statistics
+from glassalpha_action.policy.waivers import Waiver
+from glassalpha_action.policy.wording import limits, message
 from glassalpha_action.records import (
     Comparison,
     Definition,
@@ -23,40 +30,17 @@ from glassalpha_action.records import (
     Status,
     Unit,
     Verdict,
+    WaiverUse,
 )
 
-TOLERANCE = Fraction(1, 10**9)
 WORST_FIRST = (Outcome.FAIL, Outcome.ERROR, Outcome.MISSING, Outcome.INCONCLUSIVE, Outcome.PASS)
 
 
-def exact(number: float) -> Fraction:
-    """The decimal a person wrote: 0.1 is one tenth, not the nearest double."""
-    return Fraction(repr(number))
-
-
-def holds(value: Fraction, comparison: Comparison, threshold: Limit, tolerance: Fraction = Fraction(0)) -> bool:
-    """Whether `value` satisfies the comparison; within `tolerance` of the threshold it counts as equal to it."""
-    if comparison is Comparison.present:
-        return True
-    if isinstance(threshold, tuple):
-        return exact(threshold[0]) - tolerance <= value <= exact(threshold[1]) + tolerance
-    if threshold is None:
-        raise ValueError(f"{comparison.value} without a threshold")
-    apart = value - exact(threshold)
-    equal = abs(apart) <= tolerance
-    return {
-        Comparison.greater_than: apart > 0 and not equal,
-        Comparison.greater_than_or_equal: apart > 0 or equal,
-        Comparison.less_than: apart < 0 and not equal,
-        Comparison.less_than_or_equal: apart < 0 or equal,
-        Comparison.equals: equal,
-    }[comparison]
-
-
-def _point(found: Measurement, gate: Gate) -> bool:
-    if found.exact is not None:
+def _point(found: Measurement, gate: Gate, value: float | None = None) -> bool:
+    if found.exact is not None and value is None:
         return holds(Fraction(found.exact), gate.comparison, gate.threshold)
-    return holds(Fraction(found.value or 0.0), gate.comparison, gate.threshold, TOLERANCE)
+    at = found.value if value is None else value
+    return holds(Fraction(at or 0.0), gate.comparison, gate.threshold, TOLERANCE)
 
 
 def _bound(found: Measurement, gate: Gate, low: float, high: float) -> Outcome:
@@ -65,7 +49,7 @@ def _bound(found: Measurement, gate: Gate, low: float, high: float) -> Outcome:
         lowest, highest = gate.threshold if isinstance(gate.threshold, tuple) else (low, high)
         inside, outside = lowest <= low and high <= highest, high < lowest or low > highest
     else:
-        ends = [holds(Fraction(end), gate.comparison, gate.threshold, TOLERANCE) for end in (low, high)]
+        ends = [_point(found, gate, end) for end in (low, high)]
         inside, outside = all(ends), not any(ends)
         if gate.comparison is Comparison.equals:
             outside = high < (found.value or 0.0) or not low <= _limit(gate) <= high
@@ -79,94 +63,172 @@ def _limit(gate: Gate) -> float:
     return gate.threshold if isinstance(gate.threshold, float) else math.nan
 
 
-def _judged(found: Measurement, gate: Gate, statistics: Statistics) -> Judged:
-    if found.value is None:
+def _estimated(found: Measurement, gate: Gate) -> Outcome:
+    """By the estimate; where that is known only between bounds, both must agree."""
+    met = {_point(found, gate)} | {_point(found, gate, bound) for bound in found.bounds or ()}
+    if len(met) > 1:
+        return Outcome.INCONCLUSIVE
+    return Outcome.PASS if met == {True} else Outcome.FAIL
+
+
+def _judged(found: Measurement, gate: Gate, statistics: Statistics, undecided: str | None = None) -> Judged:
+    """One gate on one measurement; `undecided` is why there is nothing to decide by."""
+    reasons = [undecided] if undecided else []
+    if found.value is None or not math.isfinite(found.value):
         outcome = Outcome.MISSING
-    elif (
-        statistics.decision == "bound"
-        and found.low is not None
-        and found.high is not None
-        and gate.comparison is not Comparison.present
-    ):
-        outcome = _bound(found, gate, found.low, found.high)
+    elif gate.comparison is not Comparison.present and statistics.decision == "bound" and None not in _ends(found):
+        outcome = _bound(found, gate, found.low or 0.0, found.high or 0.0)
     else:
-        outcome = Outcome.PASS if _point(found, gate) else Outcome.FAIL
-    unknown = [g.level for g in found.groups if g.value is None and g.n > 0 and g.level != MISSING]
-    if outcome is Outcome.PASS and unknown:
-        outcome = Outcome.INCONCLUSIVE
+        outcome = _estimated(found, gate)
+        if outcome is Outcome.INCONCLUSIVE and found.bounds:
+            low, high = (found.unit.show(end) for end in found.bounds)
+            reasons.append(f"without the rows the value is known only to lie from {low} to {high}")
+    if outcome is Outcome.PASS:
+        reasons += _doubts(found, statistics)
+    if undecided or (reasons and outcome is Outcome.PASS):
+        outcome = Outcome.MISSING if outcome is Outcome.MISSING else Outcome.INCONCLUSIVE
+    known = outcome is not Outcome.MISSING and not undecided
     return Judged(
         attribute=found.attribute,
         outcome=outcome,
-        value=found.value,
-        low=found.low,
-        high=found.high,
+        value=found.value if known else None,
+        low=found.low if known else None,
+        high=found.high if known else None,
         n=found.n,
         groups=found.between,
-        reason=found.reason or (_left_out(unknown) if unknown else None),
+        reason=found.reason or "; ".join(reasons) or (None if known else "its value is not a number"),
     )
 
 
-def _left_out(levels: Sequence[str]) -> str:
-    return f"not estimable for {', '.join(levels)}"
+def _ends(found: Measurement) -> tuple[float | None, float | None]:
+    return found.low, found.high
 
 
-def _badness(judged: Judged, gate: Gate) -> tuple[int, float]:
+def _doubts(found: Measurement, statistics: Statistics) -> list[str]:
+    """Why a value that satisfies the gate is still no pass: groups without a value, and groups too small to speak."""
+    counted = [g for g in found.groups if g.n > 0 and (found.counts_missing or MISSING not in g.level.split(AND))]
+    reasons = []
+    if unknown := [g.level for g in counted if g.value is None]:
+        reasons.append(f"not estimable for {', '.join(unknown)}")
+    if found.unit is Unit.rows:
+        return reasons
+    if fewest := statistics.min_group_n:
+        small = [f"{g.level} (n {g.n:,})" for g in counted if g.n < fewest]
+        reasons += [f"{', '.join(small)} below the {fewest:,} rows a group needs"] if small else []
+    if least := statistics.min_group_share:
+        total = sum(g.n for g in found.groups)
+        small = [f"{g.level} (n {g.n:,})" for g in counted if g.n < Fraction(repr(least)) * total]
+        reasons += [f"{', '.join(small)} below the {least:.12g} of all rows a group needs"] if small else []
+    return reasons
+
+
+def _softly(found: Measurement, gate: Gate, statistics: Statistics, undecided: str | None) -> Judged:
+    """Judged by the threshold, and where that is met by the softer one as well."""
+    judged = _judged(found, gate, statistics, undecided)
+    if gate.warn_threshold is None or judged.outcome is not Outcome.PASS:
+        return judged
+    soft = _judged(found, gate.model_copy(update={"threshold": gate.warn_threshold}), statistics)
+    return judged if soft.outcome is Outcome.PASS else soft.model_copy(update={"warned": True})
+
+
+def _blocking(statistics: Statistics) -> frozenset[Outcome]:
+    """The outcomes of an error gate that block."""
+    found = {Outcome.FAIL, Outcome.ERROR}
+    found |= {Outcome.MISSING} if statistics.on_missing == "block" else set()
+    found |= {Outcome.INCONCLUSIVE} if statistics.on_inconclusive == "block" else set()
+    return frozenset(found)
+
+
+def _badness(judged: Judged, gate: Gate, statistics: Statistics) -> tuple[bool, int, float]:
+    """What blocks comes first, then the worst outcome, then the worst value."""
     value = judged.value if judged.value is not None else math.inf
-    limits = gate.threshold if isinstance(gate.threshold, tuple) else (_limit(gate), _limit(gate))
+    bounds = gate.threshold if isinstance(gate.threshold, tuple) else (_limit(gate), _limit(gate))
     if gate.comparison in {Comparison.between, Comparison.equals}:
-        value = -max(limits[0] - value, value - limits[1])
+        value = -max(bounds[0] - value, value - bounds[1])
     elif gate.comparison not in {Comparison.greater_than, Comparison.greater_than_or_equal}:
         value = -value
-    return WORST_FIRST.index(judged.outcome), value
+    harmless = judged.warned or judged.outcome not in _blocking(statistics)
+    return harmless, WORST_FIRST.index(judged.outcome), value
+
+
+def _in_scope(gate: Gate, found: Sequence[Measurement]) -> list[Measurement]:
+    scope = gate.scope
+    if scope is None:
+        return [m for m in found if not m.combines and not m.counts_missing]
+    return [
+        m
+        for m in found
+        if m.counts_missing == scope.missing
+        and (
+            m.combines in scope.intersections
+            if m.combines
+            else scope.attributes is None or m.attribute in scope.attributes
+        )
+    ]
+
+
+def _absent(gate: Gate, seen: Sequence[Measurement]) -> list[Judged]:
+    """What the scope names and the audit does not have; where nothing at all was measured, that."""
+    there = {m.attribute for m in seen}
+    named = [*(gate.scope.attributes or ()), *gate.scope.combined] if gate.scope else []
+    gone = [name for name in named if name not in there]
+    reason = "the audit declares no such protected attribute"
+    if not seen and not gone:
+        return [_nothing(None, "the audit declares no protected attribute")]
+    return [_nothing(name, reason) for name in gone]
+
+
+def _nothing(attribute: str | None, reason: str) -> Judged:
+    return Judged(attribute=attribute, outcome=Outcome.MISSING, value=None, n=0, reason=reason)
 
 
 def judge(
-    gate: Gate, found: Sequence[Measurement], statistics: Statistics, definition: Definition, line: int | None = None
+    gate: Gate,
+    found: Sequence[Measurement],
+    statistics: Statistics,
+    definition: Definition,
+    line: int | None = None,
+    *,
+    today: date | None = None,
+    baselines: Baselines | None = None,
 ) -> Verdict:
     """The verdict of `gate` on the measurements of its metric, one for each attribute it compares.
 
     The outcome is the worst outcome, then the worst value. `definition` is the metric's; its first fix is named where
-    the gate has no remediation of its own.
+    the gate has no remediation of its own. Before the gate's `enforce_from`, as of `today`, it warns. `baselines` holds
+    the measurements of earlier models under `base_commit` (on the same rows) and `last_audit`; an empty one says that
+    there is none.
     """
-    scope = gate.scope.attributes if gate.scope else None
-    seen = [m for m in found if scope is None or m.attribute in scope]
-    judged = sorted((_judged(m, gate, statistics) for m in seen), key=lambda j: _badness(j, gate))
-    for name in [a for a in scope or () if a not in {m.attribute for m in found}]:
-        judged.insert(
-            0,
-            Judged(
-                attribute=name,
-                outcome=Outcome.MISSING,
-                value=None,
-                n=0,
-                reason="the audit declares no such protected attribute",
-            ),
-        )
-    if not judged:
-        judged = [
-            Judged(
-                attribute=None,
-                outcome=Outcome.MISSING,
-                value=None,
-                n=0,
-                reason="the audit declares no protected attribute",
-            )
-        ]
-    judged.sort(key=lambda j: _badness(j, gate))
+    seen = _in_scope(gate, found)
+    against = [worsened(m, gate, baselines or {}) for m in seen]
+    judged = _absent(gate, seen)
+    for m, earlier, undecided in against:
+        judged.append(_softly(m, gate, statistics, undecided).model_copy(update={"baseline": earlier}))
+    judged.sort(key=lambda j: _badness(j, gate, statistics))
     worst = judged[0]
-    chosen = next((m for m in seen if m.attribute == worst.attribute), None)
+    chosen = next((m for m, _, _ in against if m.attribute == worst.attribute), None)
+    decided = gate.model_copy(update={"threshold": gate.warn_threshold}) if worst.warned else gate
+    later = gate.severity is Severity.error and today is not None and gate.enforce_from and gate.enforce_from > today
+    met = chosen is not None and worst.value is not None and _point(chosen, decided)
+    said = message(worst, decided, chosen, definition.unit, met)
+    if worst.warned:
+        said += f" It is a warning: the gate blocks from {limits(gate.threshold, definition.unit)}."
+    elif later and gate.enforce_from and worst.outcome is not Outcome.PASS:
+        said += f" Until {gate.enforce_from.isoformat()} it is a warning; from then on the gate blocks."
     return Verdict(
         gate=gate.name,
         gate_id=gate.key,
         metric=definition.id,
-        title=definition.title,
+        title=f"{definition.title}, worsening" if gate.baseline else definition.title,
         unit=definition.unit,
         outcome=worst.outcome,
         raw_outcome=worst.outcome,
         value=worst.value,
-        threshold=gate.threshold,
+        threshold=decided.threshold,
         comparison=gate.comparison,
-        severity=gate.severity,
+        severity=Severity.warning if worst.warned or later else gate.severity,
+        policy_severity=gate.severity if worst.warned or later else None,
+        policy_threshold=gate.threshold if worst.warned else None,
         attribute=worst.attribute,
         groups=worst.groups,
         low=worst.low,
@@ -174,15 +236,16 @@ def judge(
         n=worst.n,
         clause=gate.clause,
         rationale=gate.rationale,
-        message=_message(worst, gate, chosen, definition.unit),
+        message=said,
         judged=tuple(judged),
         line=line,
         remediation=None if worst.outcome is Outcome.PASS else gate.remediation or definition.advice.fixes[0],
+        baseline=worst.baseline,
     )
 
 
-def not_applicable(gate: Gate, definition: Definition, use_case: str | None, line: int | None) -> Verdict:
-    """The verdict where the policy does not apply to the model's use case."""
+def not_applicable(gate: Gate, definition: Definition, why: str, line: int | None) -> Verdict:
+    """The verdict where the policy does not apply to the model, or no longer does."""
     return Verdict(
         gate=gate.name,
         gate_id=gate.key,
@@ -198,121 +261,18 @@ def not_applicable(gate: Gate, definition: Definition, use_case: str | None, lin
         clause=gate.clause,
         rationale=gate.rationale,
         line=line,
-        message=f"The policy does not apply to the use case {use_case or '(none declared)'}.",
-    )
-
-
-def _limits(gate: Gate, unit: Unit, value: float | None) -> str:
-    if isinstance(gate.threshold, tuple):
-        return f"{unit.show(gate.threshold[0])} to {unit.show(gate.threshold[1])}"
-    return "" if gate.threshold is None else unit.show(gate.threshold, value)
-
-
-def _message(worst: Judged, gate: Gate, found: Measurement | None, unit: Unit) -> str:
-    """One sentence: the value against the threshold, for whom, and how sure it is."""
-    if worst.value is None or found is None:
-        about = f" for {worst.attribute}" if worst.attribute else ""
-        return f"Not measured{about}: {worst.reason}."
-    limit = gate.threshold if isinstance(gate.threshold, float) else None
-    met = (
-        "is measured"
-        if gate.comparison is Comparison.present
-        else (f"is {'' if _point(found, gate) else 'not '}{gate.comparison.sign} {_limits(gate, unit, worst.value)}")
-    )
-    parts = [f"{unit.show(worst.value, limit)} {met}"]
-    if worst.attribute:
-        parts.append(f" for {worst.attribute}: {_compared(found)}" if found.between else f" for {worst.attribute}")
-    if worst.low is not None and worst.high is not None:
-        parts.append(
-            f" ({(found.confidence or 0.95) * 100:g}% interval {unit.show(worst.low)} to {unit.show(worst.high)})"
-        )
-    text = "".join(parts) + "."
-    if worst.outcome is Outcome.INCONCLUSIVE:
-        text += f" {_undecided(worst, gate)}"
-    return text + (f" {found.detail}" if found.detail else "")
-
-
-def _compared(found: Measurement) -> str:
-    """The groups the value lies between, each with its rate and its rows."""
-    by_level = {g.level: g for g in found.groups}
-    named = []
-    for level in found.between:
-        group = by_level.get(level)
-        rate = (
-            f" {found.unit.show(group.value)}"
-            if group and group.value is not None and found.unit is not Unit.rows
-            else ""
-        )
-        named.append(f"{level}{rate}" + (f" (n {group.n:,})" if group else ""))
-    return " against ".join(named)
-
-
-def _undecided(worst: Judged, gate: Gate) -> str:
-    if worst.reason:
-        return f"Inconclusive: {worst.reason}."
-    if worst.value is None or worst.low is None or worst.high is None or not isinstance(gate.threshold, float):
-        return "Inconclusive."
-    distance = abs(worst.value - gate.threshold)
-    reach = worst.high - worst.value if worst.value < gate.threshold else worst.value - worst.low
-    if distance < 1e-9:
-        return "Inconclusive: the value lies on the threshold, where no number of rows decides."
-    rows = math.ceil(worst.n * (reach / distance) ** 2 - 1e-6)
-    return f"Inconclusive: the interval holds the threshold; about {max(rows, worst.n + 1):,} rows would decide."
-
-
-def requirements(policy: Policy, provenance: Provenance) -> tuple[Requirement, ...]:
-    """Each reproducibility requirement the policy makes, whether it is met, and how to meet it."""
-    asked = policy.reproducibility
-    digests = (provenance.config_sha256, provenance.data_sha256, provenance.predictions_sha256)
-    table = (
-        (
-            "strict_mode_required",
-            asked.strict_mode_required,
-            provenance.strict,
-            "The audit ran in strict mode.",
-            "Run the audit with --strict, or set `reproducibility: strict: true` in audit.yaml.",
-        ),
-        (
-            "seed_required",
-            asked.seed_required,
-            provenance.seed is not None,
-            f"The random seed is {provenance.seed}.",
-            "Set `reproducibility: random_seed:` in audit.yaml.",
-        ),
-        (
-            "manifest_required",
-            asked.manifest_required,
-            all(digests),
-            "Digests of every input are recorded.",
-            "Audit from files, so that the digests of config, data and model can be recorded.",
-        ),
-        (
-            "git_commit_required",
-            asked.git_commit_required,
-            provenance.git_commit is not None and provenance.git_clean is not False,
-            f"The inputs stand at commit {(provenance.git_commit or '')[:12]}.",
-            "Commit the audit's files, with every change to them, to git and run the audit inside that checkout.",
-        ),
-    )
-    return tuple(
-        Requirement(name=name, met=bool(met), message=yes if met else no)
-        for name, wanted, met, yes, no in table
-        if wanted
+        message=why,
     )
 
 
 def status(verdicts: Sequence[Verdict], unmet: Sequence[Requirement], policy: Policy) -> Status:
     """What the verdicts come to: BLOCKED, else REVIEW, else PASSED."""
-    rules = policy.statistics
-    blocking = {Outcome.FAIL, Outcome.ERROR}
-    blocking |= {Outcome.MISSING} if rules.on_missing == "block" else set()
-    blocking |= {Outcome.INCONCLUSIVE} if rules.on_inconclusive == "block" else set()
     errors = {v.outcome for v in verdicts if v.severity is Severity.error}
     warnings = {v.outcome for v in verdicts if v.severity is Severity.warning}
     found = Status.PASSED
-    if (errors | warnings) & {Outcome.FAIL, Outcome.ERROR, Outcome.MISSING, Outcome.INCONCLUSIVE, Outcome.WAIVED}:
+    if (errors | warnings) - {Outcome.PASS, Outcome.NOT_APPLICABLE}:
         found = Status.REVIEW
-    if errors & blocking or unmet:
+    if errors & _blocking(policy.statistics) or unmet:
         found = Status.BLOCKED
     return Status.REVIEW if found is Status.BLOCKED and policy.enforcement == "advisory" else found
 
@@ -326,33 +286,80 @@ class Decision:
     requirements: tuple[Requirement, ...] = ()
     notes: tuple[str, ...] = ()
     enforced: bool = True
+    waivers: tuple[WaiverUse, ...] = ()
+    reaudit_by: str | None = None
 
 
 def decide(
-    loaded: LoadedPolicy,
+    loaded: LoadedPolicy | None,
     measured: Sequence[tuple[Definition, Sequence[Measurement]]],
     provenance: Provenance,
     model: ModelCard,
     today: date,
     profile: str,
+    *,
+    waivers: Sequence[Waiver] = (),
+    baselines: Mapping[str, Sequence[Measurement]] | None = None,
+    beside: Sequence[Requirement] = (),
 ) -> Decision:
-    """Judge every gate and say what they come to; `measured` has, gate by gate, its metric and its measurements."""
+    """Judge every gate and say what they come to.
+
+    `measured` has, gate by gate, its metric and its measurements. `waivers` are those at hand, for any model.
+    `baselines` is as `judge` takes it. `beside` are requirements that do not come from the policy: one that is not met
+    blocks, whatever the policy says.
+    """
+    if loaded is None:
+        return _beside(without_policy(profile), beside)
     policy = loaded.policy
-    gates = [(gate, *one, loaded.line(i)) for i, (gate, one) in enumerate(zip(policy.gates, measured, strict=True))]
+    gates = [gate.of(model.id) for gate in policy.gates]
+    rows = [(gate, *one, loaded.line(i)) for i, (gate, one) in enumerate(zip(gates, measured, strict=True))]
+    if why := _outside(policy, model, today):
+        none = tuple(not_applicable(gate, metric, why, line) for gate, metric, _, line in rows)
+        stamp = unbound(profile)
+        return _beside(Decision(verdicts=none, notes=(why, *stamp), enforced=not stamp), beside)
+    verdicts = tuple(
+        judge(gate, found, policy.statistics, metric, line, today=today, baselines=baselines)
+        for gate, metric, found, line in rows
+    )
+    applied = exceptions.apply(verdicts, gates, waivers, policy, model.id, today)
+    required = requirements(policy, provenance, model)
+    loose = unenforced(policy, today, profile)
+    overall = status(applied.verdicts, [r for r in required if not r.met], policy)
+    days = next((n for name, n in policy.reaudit_days_by_status.items() if name == overall.value), None)
+    return _beside(
+        Decision(
+            overall,
+            applied.verdicts,
+            required,
+            (*loose, *exceptions.expiring(applied.uses, today)),
+            enforced=not loose,
+            waivers=applied.uses,
+            reaudit_by=(today + timedelta(days=days)).isoformat() if days else None,
+        ),
+        beside,
+    )
+
+
+def _beside(decision: Decision, beside: Sequence[Requirement]) -> Decision:
+    """The decision with what is required beside the policy; what of it is not met blocks and binds."""
+    unmet = any(not r.met for r in beside)
+    return replace(
+        decision,
+        status=Status.BLOCKED if unmet else decision.status,
+        enforced=decision.enforced or unmet,
+        requirements=(*decision.requirements, *beside),
+    )
+
+
+def _outside(policy: Policy, model: ModelCard, today: date) -> str | None:
+    """Why the policy does not judge the model on this day; None where it does."""
     if policy.applies_to and model.use_case not in policy.applies_to:
-        note = (
+        return (
             f"The policy applies to {', '.join(policy.applies_to)}, not to the use case {model.use_case or '(none)'}."
         )
-        return Decision(
-            verdicts=tuple(not_applicable(gate, metric, model.use_case, line) for gate, metric, _, line in gates),
-            notes=(note, *unbound(profile)),
-            enforced=not unbound(profile),
-        )
-    verdicts = tuple(judge(gate, found, policy.statistics, metric, line) for gate, metric, found, line in gates)
-    required = requirements(policy, provenance)
-    notes = unenforced(policy, today, profile)
-    overall = status(verdicts, [r for r in required if not r.met], policy)
-    return Decision(overall, verdicts, required, notes, enforced=not notes)
+    if policy.sunset_date and policy.sunset_date < today:
+        return f"The policy no longer applies: its last day was {policy.sunset_date.isoformat()}."
+    return None
 
 
 def without_policy(profile: str) -> Decision:
@@ -372,8 +379,9 @@ def unenforced(policy: Policy, today: date, profile: str) -> tuple[str, ...]:
     """Why the status does not bind, where it does not."""
     notes = list(unbound(profile))
     if policy.effective_date and policy.effective_date > today:
+        told = f" (announced on {policy.announced_date.isoformat()})" if policy.announced_date else ""
         notes.append(
-            f"The policy takes effect on {policy.effective_date.isoformat()}; until then its gates do not block."
+            f"The policy takes effect on {policy.effective_date.isoformat()}{told}; until then its gates do not block."
         )
     if policy.enforcement == "advisory":
         notes.append("The policy is advisory: its gates ask for review and do not block.")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
 from fractions import Fraction
@@ -14,7 +14,7 @@ from pydantic import Field
 from glassalpha_action.documents import Day, Document, DocumentError, Number, Problem, Text, UserError, read
 from glassalpha_action.policy.compare import TOLERANCE, accepted
 from glassalpha_action.policy.schema import Gate, Policy
-from glassalpha_action.records import Judged, Outcome, Severity, Verdict, WaiverUse
+from glassalpha_action.records import Outcome, Verdict, WaiverUse
 
 FILES_LIMIT = 1000
 NOTICE_DAYS = 14
@@ -77,24 +77,27 @@ def _same(one: str, other: str) -> bool:
 
 def refusal(waiver: Waiver, policy: Policy, today: date) -> str | None:
     """Why the waiver does not hold on this day, whatever it is for; None where it does."""
-    limit = policy.exceptions.max_days
+    limit, approvers = policy.exceptions.max_days, policy.exceptions.approvers
     days = (waiver.expires - waiver.approved_on).days
-    approvers = policy.exceptions.approvers
-    if policy.enforcement == "hard_mandatory":
-        return "the policy is hard_mandatory, and its gates cannot be waived"
-    if _same(waiver.approved_by, waiver.owner):
-        return f"{waiver.approved_by} owns it and approved it; it needs a second person"
-    if approvers and not any(_same(waiver.approved_by, name) for name in approvers):
-        return f"{waiver.approved_by} is not among those who may approve one: {', '.join(sorted(approvers))}"
-    if days > limit:
-        return f"it lasts {days:,} days from its approval, and the policy allows {limit}"
-    if days < 0:
-        return "it expires before it was approved"
-    if waiver.approved_on > today:
-        return f"it is approved only from {waiver.approved_on.isoformat()}"
-    if waiver.requested_on and waiver.requested_on > waiver.approved_on:
-        return "it was approved before it was asked for"
-    return None
+    rules = (
+        (policy.enforcement == "hard_mandatory", "the policy is hard_mandatory, and its gates cannot be waived"),
+        (
+            _same(waiver.approved_by, waiver.owner),
+            f"{waiver.approved_by} owns it and approved it; it needs a second person",
+        ),
+        (
+            bool(approvers) and not any(_same(waiver.approved_by, name) for name in approvers),
+            f"{waiver.approved_by} is not among those who may approve one: {', '.join(sorted(approvers))}",
+        ),
+        (days > limit, f"it lasts {days:,} days from its approval, and the policy allows {limit}"),
+        (days < 0, "it expires before it was approved"),
+        (waiver.approved_on > today, f"it is approved only from {waiver.approved_on.isoformat()}"),
+        (
+            waiver.requested_on is not None and waiver.requested_on > waiver.approved_on,
+            "it was approved before it was asked for",
+        ),
+    )
+    return next((why for broken, why in rules if broken), None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,38 +138,36 @@ State = Literal["in_force", "not_needed", "expired", "refused"]
 
 def _state(waiver: Waiver, on: tuple[Verdict, Gate] | None, policy: Policy, today: date) -> tuple[State, str]:
     said = f"Waiver {waiver.id}"
-    if on is None:
-        return "refused", f"{said} names the gate {waiver.gate}, which the policy does not have."
-    verdict, gate = on
     if waiver.expires < today:
         return "expired", f"{said} expired on {waiver.expires.isoformat()}; the gate is live again."
-    if why := refusal(waiver, policy, today):
-        return "refused", f"{said} is refused: {why}."
-    if verdict.outcome not in {Outcome.FAIL, Outcome.INCONCLUSIVE}:
-        if verdict.outcome is Outcome.PASS:
-            return "not_needed", f"{said} is not needed: the gate passes."
-        return "refused", f"{said} is refused: it covers a number that was measured, and the gate has none."
-    if why := _beyond(waiver, verdict, gate):
-        return "refused", f"{said} is refused: {why}."
+    if on and on[0].outcome is Outcome.PASS:
+        return "not_needed", f"{said} is not needed: the gate passes."
+    why = refusal(waiver, policy, today) or (
+        _beyond(waiver, *on) if on else f"it names the gate {waiver.gate}, which the policy does not have"
+    )
+    return ("refused", f"{said} is refused: {why}.") if why else ("in_force", _granted(waiver, today))
+
+
+def _granted(waiver: Waiver, today: date) -> str:
     days = (waiver.expires - today).days
-    soon = f" It expires in {days} days: renew it or mend the model." if days <= NOTICE_DAYS else ""
-    soon = soon.replace("in 1 days", "tomorrow").replace("in 0 days", "today")
+    when = {0: "today", 1: "tomorrow"}.get(days, f"in {days} days")
+    soon = f" It expires {when}: renew it or mend the model." if days <= NOTICE_DAYS else ""
     controls = f" Meanwhile: {waiver.compensating_controls}" if waiver.compensating_controls else ""
-    return "in_force", (
+    return (
         f"Waived until {waiver.expires.isoformat()} by {waiver.id}, approved by {waiver.approved_by}: "
         f"{waiver.reason}{controls}{soon}"
     )
 
 
 def _beyond(waiver: Waiver, verdict: Verdict, gate: Gate) -> str | None:
-    """Why the waiver does not reach as far as the gate fails."""
+    """Why the waiver does not reach as far as the gate fails. What was not measured, no waiver covers."""
     span = accepted(gate.comparison, verdict.threshold).reaching(waiver.ceiling)
     for judged in verdict.judged:
         if judged.outcome is Outcome.PASS:
             continue
         who = f" for {judged.attribute}" if judged.attribute else ""
         if judged.outcome not in {Outcome.FAIL, Outcome.INCONCLUSIVE} or judged.value is None:
-            return f"it covers a number that was measured, and there is none{who}"
+            return f"it covers a number that was measured, and the gate has none{who}"
         if not span.holds(Fraction(judged.value), TOLERANCE):
             value, ceiling = verdict.unit.show(judged.value, waiver.ceiling), verdict.unit.show(waiver.ceiling)
             return f"the value {value}{who} is beyond its ceiling {ceiling}"

@@ -236,9 +236,7 @@ class Registry(ABC):
                 return Receipt(**there[0], new=False)
             self._require_superseded(entry)
             model, policy = _subjects(entry)
-            cards = self.fetch(
-                "SELECT * FROM models WHERE model_id = :id ORDER BY seq DESC LIMIT 1", {"id": model}
-            )
+            cards = self.fetch("SELECT * FROM models WHERE model_id = :id ORDER BY seq DESC LIMIT 1", {"id": model})
             policies = self.fetch("SELECT sha256 FROM policies WHERE sha256 = :sha256", {"sha256": policy})
             head, tables = _linked(entry, self.head(), cards[0] if cards else None, bool(policies))
             self._insert_all(tables)
@@ -297,7 +295,9 @@ def _known(entry: Entry, cards: Mapping[str, Cells], policies: set[str]) -> tupl
         raise _incomplete(error) from error
 
 
-def _linked(entry: Entry, head: Head, last_card: Cells | None, known_policy: bool) -> tuple[Head, dict[str, list[Cells]]]:
+def _linked(
+    entry: Entry, head: Head, last_card: Cells | None, known_policy: bool
+) -> tuple[Head, dict[str, list[Cells]]]:
     """The head after `entry`, and its rows in every table."""
     seq = head.seq + 1
     link = chain.link(head.link, seq, entry.digest)

@@ -11,6 +11,7 @@ each of them only adds records; whoever finds it otherwise stops with exit code 
 from __future__ import annotations
 
 import json
+import math
 import random
 import re
 import time
@@ -31,6 +32,7 @@ BRANCH = "glassalpha-registry"
 FORMAT = "glassalpha-ledger/1"
 HEAD_FILE = "head.json"
 HEAD_LIMIT = 256
+SHORTEST = 0.01
 RECORD_LIMIT = rows.CONTENT_LIMIT + 1024
 AUTHOR = "glassalpha <noreply@glassalpha.invalid>"
 PATH = re.compile(r"ledger/(\d{4})/(\d{2})/(\d{2})/([0-9a-f]{64})(\.proposed)?\.json")
@@ -44,11 +46,11 @@ T = TypeVar("T")
 class Patience:
     """How long to go on: lost races count towards `attempts`, other failures in a row towards `failures`.
 
-    The pause before trying again is drawn evenly from nothing to a ceiling (full jitter) that starts at what the last
-    attempt took and doubles with each, up to `longest` seconds.
+    The pause before trying again is drawn evenly from nothing to a ceiling (full jitter): what the quickest attempt took,
+    doubled with every one, up to `longest` seconds. So it grows with contention and fits slow remotes and fast ones.
     """
 
-    attempts: int = 100
+    attempts: int = 50
     failures: int = 8
     seconds: float = 900.0
     longest: float = 60.0
@@ -231,7 +233,7 @@ def path_of(record: Mapping[str, Any]) -> str:
 
 def persist(attempt: Callable[[], T], patience: Patience, failed: str) -> T:
     """The result of the first attempt that is neither outrun nor cut off; UserError (4) when patience is at its end."""
-    begun, failures, said, tried = patience.clock(), 0, "", 0
+    begun, quickest, failures, tried, said = patience.clock(), math.inf, 0, 0, ""
     while tried < patience.attempts and failures < patience.failures:
         started, tried = patience.clock(), tried + 1
         try:
@@ -240,8 +242,8 @@ def persist(attempt: Callable[[], T], patience: Patience, failed: str) -> T:
             failures, said = 0, str(error)
         except UnreachableError as error:
             failures, said = failures + 1, str(error)
-        took = max(patience.clock() - started, 0.01)
-        pause = patience.uniform(0, min(patience.longest, took * 1.3 ** min(tried, 30)))
+        quickest = max(min(quickest, patience.clock() - started), SHORTEST)
+        pause = patience.uniform(0, min(patience.longest, quickest * 2.0 ** min(tried, 30)))
         if patience.clock() + pause - begun > patience.seconds:
             break
         patience.sleep(pause)

@@ -90,13 +90,17 @@ DAMAGED = {"XX001": "its storage is damaged", "XX002": "an index of it is damage
 
 class _Dumper(StrDumper):
     def dump(self, obj: str) -> Any:
-        return super().dump(obj.replace("\x10", "\x10=").replace("\0", "\x10@") if "\x10" in obj or "\0" in obj else obj)
+        return super().dump(
+            obj.replace("\x10", "\x10=").replace("\0", "\x10@") if "\x10" in obj or "\0" in obj else obj
+        )
 
 
 class _Loader(TextLoader):
     def load(self, data: Any) -> Any:
         text = super().load(data)
-        return text.replace("\x10@", "\0").replace("\x10=", "\x10") if isinstance(text, str) and "\x10" in text else text
+        return (
+            text.replace("\x10@", "\0").replace("\x10=", "\x10") if isinstance(text, str) and "\x10" in text else text
+        )
 
 
 class PostgresRegistry(Registry):
@@ -184,7 +188,9 @@ class PostgresRegistry(Registry):
 
     def _version(self) -> int:
         """The schema's version; 0 where the first schema of the search path holds no registry."""
-        found = self.fetch("SELECT to_regclass(quote_ident(current_schema()) || '.' || :name) AS t", {"name": VERSION_TABLE})
+        found = self.fetch(
+            "SELECT to_regclass(quote_ident(current_schema()) || '.' || :name) AS t", {"name": VERSION_TABLE}
+        )
         if not found[0]["t"]:
             return 0
         return int(self.fetch(f"SELECT coalesce(max(version), 0) AS version FROM {VERSION_TABLE}")[0]["version"])  # noqa: S608
@@ -209,7 +215,7 @@ class PostgresRegistry(Registry):
                 ) from error  # fmt: skip
             if code and code.startswith("42"):
                 raise UserError(
-                    f"{self.name} holds other tables of the same names: give the registry a database or schema of its own"
+                    f"{self.name} holds other tables of the same names: give the registry a schema of its own"
                 ) from error
             raise
 
@@ -234,6 +240,8 @@ class PostgresRegistry(Registry):
         try:
             yield
         except psycopg.Error as error:
+            if isinstance(error, psycopg.ProgrammingError) and not error.sqlstate:
+                raise
             raise self._error(error, "the connection was lost; submit again, nothing is recorded twice") from error
 
     def _error(self, error: psycopg.Error, lost: str) -> UserError:
@@ -276,4 +284,4 @@ def _name(address: Mapping[str, Any]) -> str:
 @lru_cache(maxsize=256)
 def _placeholders(sql: str) -> bytes:
     """The query as psycopg wants it, with `%(name)s` for `:name`."""
-    return re.sub(r"(?<![:\w]):([a-z_]+)", r"%(\1)s", sql.replace("%", "%%")).encode()
+    return re.sub(r"(?<![:\w]):([a-z]\w*)", r"%(\1)s", sql.replace("%", "%%")).encode()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import zlib
 from collections.abc import Container, Mapping
 from dataclasses import dataclass, fields
@@ -15,6 +16,7 @@ from glassalpha_action.registry import chain
 
 FORMAT = "glassalpha-record/1"
 MOMENT = "%Y-%m-%dT%H:%M:%SZ"
+MOMENT_SHAPE = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ", re.ASCII)
 CONTENT_LIMIT = 64 << 20
 STAGES = ("main", "proposed")
 STATUSES = {status.value: status for status in Status}
@@ -202,7 +204,7 @@ def read_entry(content: bytes) -> Entry:
             fits = kind == "audit" and _sealed_in(content, record) == identity
         if not fits:
             raise ValueError("its id does not fit its content")
-    except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
+    except (ValueError, TypeError, KeyError, AttributeError, RecursionError, UserError) as error:
         raise UserError(f"what was handed over is no record: {error}", exit_code=5) from error
     return Entry(kind, identity, stage, record, content)
 
@@ -314,8 +316,9 @@ def _require_day(text: str) -> None:
 
 
 def require_moment(text: str) -> None:
+    """Raise UserError unless `text` is a moment as records write them."""
     try:
-        sound = datetime.strptime(text, MOMENT).replace(tzinfo=UTC).strftime(MOMENT) == text
+        sound = bool(MOMENT_SHAPE.fullmatch(text)) and datetime.fromisoformat(text).tzinfo is UTC
     except ValueError:
         sound = False
     if not sound:

@@ -11,12 +11,12 @@ import pandas as pd
 import xgboost
 from skl2onnx import convert_sklearn
 from skl2onnx.common.data_types import FloatTensorType, StringTensorType
-from skops import io as skops_io
 from sklearn.compose import make_column_transformer
 from sklearn.ensemble import RandomForestClassifier
 from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import OneHotEncoder
+from skops import io as skops_io
 
 RANDOM = np.random.default_rng(7)
 NUMBERS = pd.DataFrame(RANDOM.normal(size=(200, 3)), columns=["loan amount", "age", "months"])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pickle
 from pathlib import Path
+from typing import Any
 
 OBEDIENT = """
 import numpy
@@ -111,3 +112,33 @@ def write_pickle(path: Path, code: str) -> Path:
 def write_attempts(path: Path, folder: Path, port: int) -> Path:
     """A pickle that tries every attack on what lies in `folder` and on a listener at `port`."""
     return write_pickle(path, ATTEMPTS.replace("FOLDER", repr(str(folder))).replace("PORT", str(port)))
+
+
+def write_campaign(folder: Path, port: int, seen_as: str | None = None) -> list[dict[str, Any]]:
+    """A good pickle, one that tries every attack, one that sleeps and one that eats memory: cases for `play`.
+
+    `seen_as` is the folder's name where they are played, if another.
+    """
+    seen = Path(seen_as or folder)
+    write_pickle(folder / "good.pkl", OBEDIENT)
+    write_attempts(folder / "attack.pkl", seen, port)
+    write_pickle(folder / "sleep.pkl", "import time; time.sleep(600)")
+    write_pickle(folder / "eat.pkl", "held = []\nwhile True: held.append(bytearray(1 << 26))")
+    limits: dict[str, dict[str, float]] = {"sleep.pkl": {"timeout": 4.0}, "eat.pkl": {"memory": 1 << 30}}
+    names = ("good.pkl", "attack.pkl", "sleep.pkl", "eat.pkl")
+    return [{"path": str(seen / name), **limits.get(name, {})} for name in names]
+
+
+def check_campaign(situation: str, told: list[dict[str, Any]], layers: set[str]) -> None:
+    """The good pickle was scored behind exactly `layers`, and the others came to nothing.
+
+    A network namespace is over and above: some systems let nobody make one.
+    """
+    scored, attacked, slept, ate = told
+    print(f"{situation}: {', '.join(scored['isolation'])}")
+    assert scored["values"] == [0.75, 0.75, 0.75]
+    assert set(scored["isolation"]) - {"network namespace"} == layers
+    assert "RuntimeError: of 33 done: [])" in attacked["error"]
+    assert "no scores within 4 seconds" in slept["error"]
+    assert "needed more than 1 GiB of memory" in ate["error"]
+    assert [each["exit"] for each in (attacked, slept, ate)] == [3, 3, 3]

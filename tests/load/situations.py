@@ -36,7 +36,9 @@ from glassalpha_action.load.model import Trust, score
 for case in order["cases"]:
     features = pandas.DataFrame({"x": [0.0, 1.0, 2.0]})
     try:
-        scores = score(Path(case["path"]), features, positive_label="1", trust=Trust(case.get("trust", "sandbox")))
+        limits = {name: case[name] for name in ("timeout", "memory") if name in case}
+        trust = Trust(case.get("trust", "sandbox"))
+        scores = score(Path(case["path"]), features, positive_label="1", trust=trust, **limits)
         told = {"values": scores.values.tolist(), "isolation": scores.isolation}
     except UserError as error:
         told = {"error": str(error), "exit": error.exit_code}
@@ -88,7 +90,7 @@ def _command(situation: str) -> list[str]:
 
 
 def play(situation: str, cases: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """What score() said of each case ({path, trust}), in order."""
+    """What score() said of each case ({path, trust, timeout, memory}), in order."""
     order = {"cases": cases, "filter": _filter(DENIED[situation]) if situation in DENIED else ""}
     played = subprocess.run(
         [*_command(situation), PLAYER],

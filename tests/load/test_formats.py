@@ -18,12 +18,12 @@ import pandas as pd
 import pytest
 import xgboost
 import yaml
-from skops import io as skops_io
 from sklearn.ensemble import HistGradientBoostingClassifier
 from sklearn.linear_model import LogisticRegression
 from sklearn.neighbors import KNeighborsClassifier
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import FunctionTransformer
+from skops import io as skops_io
 
 from glassalpha_action.documents import UserError
 from glassalpha_action.load import isolation, sandbox
@@ -78,7 +78,7 @@ def test_an_extra_that_is_not_installed_is_told_with_its_command(
 ) -> None:
     path = tmp_path / name
     path.write_bytes(b"x")
-    monkeypatch.setattr(importlib.util, "find_spec", lambda package: None)
+    monkeypatch.setattr(importlib.util, "find_spec", {}.get)
     with pytest.raises(UserError) as caught:
         score(path, NUMBERS, positive_label="1")
     assert caught.value.exit_code == 2
@@ -123,6 +123,12 @@ def test_labels_that_the_file_cannot_know_are_refused(tmp_path: Path, name: str,
     assert "names no classes, so that it can speak of labels 0 and 1 only" in told
 
 
+def test_a_text_file_with_other_line_ends_is_the_same_model(tmp_path: Path) -> None:
+    path, own = made.write(tmp_path, "m.txt")
+    path.write_bytes(path.read_bytes().replace(b"\n", b"\r\n"))
+    assert np.allclose(score(path, NUMBERS, positive_label="1").values, own, rtol=0, atol=1e-12)
+
+
 def test_true_and_false_are_one_and_zero(tmp_path: Path) -> None:
     path, own = made.write(tmp_path, "m.txt")
     scores = score(path, NUMBERS, positive_label="True", negative_label="False")
@@ -165,6 +171,9 @@ def test_categories_keep_their_places(tmp_path: Path, name: str) -> None:
     chosen = (MIXED["purpose"] != "car") & (MIXED["branch"] != 10)
     own = model.predict_proba(features)[chosen, 1]
     assert np.allclose(score(tmp_path / name, MIXED[chosen], positive_label="1").values, own, rtol=0, atol=1e-6)
+    gaps = MIXED.assign(branch=MIXED["branch"].where(MIXED["age"] > 0))
+    own = model.predict_proba(features.assign(branch=features["branch"].where(MIXED["age"] > 0)))
+    assert np.allclose(score(tmp_path / name, gaps, positive_label="1").values, own[:, 1], rtol=0, atol=1e-6)
     told = str(refused(tmp_path / name, MIXED.assign(purpose="unheard of")))
     assert "categor" in told
     assert "does not hold numbers" in str(refused(tmp_path / name, MIXED.assign(age="old")))

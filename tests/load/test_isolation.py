@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from glassalpha_action.load.isolation import ALLOW, CALLS, KILL, MACHINES, REFUSE, UNKNOWN, build_filter
-from tests.load.hostile import OBEDIENT, write_attempts, write_pickle
+from tests.load.hostile import OBEDIENT, check_campaign, write_attempts, write_campaign, write_pickle
 from tests.load.situations import play
 
 SHUT = {"cleared environment", "resource limits", "Landlock file access", "seccomp filter", "no capabilities"}
@@ -58,14 +58,9 @@ def has_visitor(listener: socket.socket) -> bool:
 def test_a_hostile_pickle_reaches_nothing(
     situation: str, layers: set[str], folder: Path, listener: socket.socket
 ) -> None:
-    good = write_pickle(folder / "good.pkl", OBEDIENT)
-    attack = write_attempts(folder / "attack.pkl", folder, listener.getsockname()[1])
+    cases = write_campaign(folder, listener.getsockname()[1])
     before = {path.name: (path.read_bytes(), path.stat().st_mode) for path in folder.iterdir()}
-    scored, attacked = play(situation, [{"path": str(good)}, {"path": str(attack)}])
-    assert scored["values"] == [0.75, 0.75, 0.75]
-    assert layers <= set(scored["isolation"])
-    assert "RuntimeError: of 33 done: [])" in attacked["error"]
-    assert attacked["exit"] == 3
+    check_campaign(situation, play(situation, cases), layers)
     assert {path.name: (path.read_bytes(), path.stat().st_mode) for path in folder.iterdir()} == before
     assert not has_visitor(listener)
 

@@ -66,6 +66,20 @@ def test_a_group_stands_with_its_rows_or_the_reason_for_no_rate() -> None:
     assert "<th>diverse<td>3<td>fewer than 5 rows<td>none" in body
 
 
+def test_metrics_made_of_the_same_rates_share_one_table() -> None:
+    ratio = samples.GAP.model_copy(
+        update={"metric": "demographic_parity_ratio", "title": "Impact ratio", "value": 0.827}
+    )
+    body = page(measurements=(samples.GAP, ratio))
+    assert body.count("<caption>") == 1
+    assert "Demographic parity difference: 0.130<br>Impact ratio: 0.827" in body
+
+
+def test_groups_of_a_metric_that_is_not_about_fairness_are_left_to_the_report() -> None:
+    power = samples.POWER.model_copy(update={"groups": samples.GROUPS})
+    assert "<caption>" not in page(measurements=(power,))
+
+
 def test_an_unmet_requirement_says_how_to_meet_it() -> None:
     body = page(requirements=(Requirement(name="seed_required", met=False, message="Set random_seed."),))
     assert "Seed required" in body

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from datetime import date
+from pathlib import Path
 
 import pytest
 
 from glassalpha_action.documents import UserError
-from glassalpha_action.records import Outcome, Requirement, Status
-from glassalpha_action.registry import Event, Head, Registry, chain
+from glassalpha_action.records import Outcome, Requirement, Status, canonical, sha256
+from glassalpha_action.registry import Event, Head, Registry, Supersedes, chain, connect, schema
 from tests import samples
 from tests.registry.backends import HOSTILE, NOW, TODAY, fill
 
@@ -226,3 +228,144 @@ def test_a_failure_inside_an_append_leaves_nothing(registry: Registry, monkeypat
     assert registry.head().seq == 0
     assert registry.fetch("SELECT count(*) AS n FROM gates") == [{"n": 0}]
     assert registry.submit(samples.audit(), recorded_at=NOW).seq == 1
+
+
+def corrected(registry: Registry) -> tuple[str, str]:
+    """A blocked audit and the correction that stands in for it, a day earlier."""
+    wrong, right = samples.audit(as_of="2025-01-05"), samples.audit(status=Status.PASSED, as_of="2025-01-04")
+    registry.submit(wrong, recorded_at=NOW)
+    registry.submit(right, recorded_at=NOW, supersedes=Supersedes(wrong.audit_id, "the labels were stale"))
+    return wrong.audit_id, right.audit_id
+
+
+def test_a_correction_stands_in_for_the_audit_it_supersedes(registry: Registry) -> None:
+    wrong, right = corrected(registry)
+    (row,) = registry.query_all()
+    assert (row.audit_id, row.status, row.supersedes, row.reason) == (right, "PASSED", wrong, "the labels were stale")
+    assert [r.audit_id for r in registry.query_all(latest=False)] == [right]
+    assert [r.audit_id for r in registry.query_all(latest=False, superseded=True)] == [right, wrong]
+    assert [r.audit_id for r in registry.history("credit_model_v2")] == [right, wrong]
+    assert registry.query_failed_gates_summary()["count"] == []
+    assert [r["audit_id"] for r in registry.fetch("SELECT audit_id FROM standing")] == [right]
+    assert registry.audit(wrong).status is Status.BLOCKED, "it stays in the chain"
+    assert registry.verify() == []
+
+
+def test_a_correction_needs_an_audit_of_the_same_model_on_main_and_a_reason(registry: Registry) -> None:
+    wrong, right = corrected(registry)
+    other, new = samples.audit("other"), samples.audit(as_of="2025-01-07")
+    registry.submit(samples.audit(as_of="2025-01-08"), recorded_at=NOW, stage="proposed")
+    for audit, stage, supersedes, says in (
+        (other, "main", Supersedes(wrong, "why"), "no audit .* of this model"),
+        (new, "main", Supersedes("0" * 64, "why"), "no audit 0+ of this model"),
+        (new, "main", Supersedes(samples.audit(as_of="2025-01-08").audit_id, "why"), "no audit .* of this model"),
+        (new, "main", Supersedes(wrong, "why"), "superseded already"),
+        (new, "main", Supersedes(right, " "), "needs a reason"),
+        (new, "main", Supersedes(new.audit_id, "why"), "itself"),
+        (new, "proposed", Supersedes(right, "why"), "only an audit on main"),
+    ):
+        with pytest.raises(UserError, match=says):
+            registry.submit(audit, recorded_at=NOW, stage=stage, supersedes=supersedes)  # type: ignore[arg-type]
+    assert registry.head().seq == 3
+
+
+def test_records_are_added_by_their_content(opener: Callable[[], Registry], tmp_path: Path) -> None:
+    with connect(tmp_path / "from.db", create=True) as source, opener() as registry:
+        fill(source)
+        corrected(source)
+        contents = list(source.contents())
+        assert registry.append_records(contents[:2]) == 2
+        assert registry.append_records(iter(contents)) == len(contents) - 2 == 3
+        assert registry.append_records(contents) == 0
+        assert registry.head() == source.head()
+        assert registry.verify(source.head().anchor) == []
+        assert registry.query_all(latest=False, superseded=True) == source.query_all(latest=False, superseded=True)
+        assert list(registry.contents(after=4)) == contents[4:]
+
+
+BROKEN = (
+    lambda _: b"",
+    lambda _: b"[]",
+    lambda _: b"{}",
+    lambda _: b"[" * 100_000,
+    lambda content: content[:-1],
+    lambda content: b" " + content,
+    lambda content: content.replace(b'"status":"BLOCKED"', b'"status":"PASSED"'),
+    lambda content: content.replace(b'"stage":"main"', b'"stage":"other"'),
+    lambda content: content.replace(b"glassalpha-record/1", b"glassalpha-record/2"),
+    lambda content: content.replace(b'"kind":"audit"', b'"kind":"other"'),
+    lambda content: content.replace(b'"metadata":{}', b'"metadata":1'),
+    lambda content: content.replace(b"T08:30:00Z", b"T08:30:00"),
+)
+
+
+@pytest.mark.parametrize("broken", BROKEN)
+def test_what_is_no_record_is_refused_and_nothing_is_added(
+    registry: Registry, tmp_path: Path, broken: Callable[[bytes], bytes]
+) -> None:
+    with connect(tmp_path / "from.db", create=True) as source:
+        fill(source)
+        contents = list(source.contents())
+    assert broken(contents[0]) != contents[0]
+    with pytest.raises(UserError, match="is no record") as refused:
+        registry.append_records([contents[1], broken(contents[0])])
+    assert (refused.value.exit_code, registry.head().seq) == (5, 0)
+
+
+def test_an_audit_that_only_looks_like_one_is_found_by_verify(registry: Registry, tmp_path: Path) -> None:
+    """Adding many records takes their audits at their id; verifying holds each against its schema."""
+    with connect(tmp_path / "from.db", create=True) as source:
+        source.submit(samples.audit(), recorded_at=NOW)
+        record = json.loads(next(source.contents()))
+    record["audit"] |= {"unknown": 1}
+    record["id"] = record["audit"]["audit_id"] = sha256(
+        canonical({key: value for key, value in record["audit"].items() if key != "audit_id"})
+    )
+    assert registry.append_records([canonical(record)]) == 1
+    assert registry.verify()[0] == "record 1: it holds no audit that this version can read"
+
+
+def test_pass_rates_by_month_and_quarter(registry: Registry) -> None:
+    for model, status, day in (("a", Status.PASSED, "2024-12-31"), ("a", Status.BLOCKED, "2025-01-01"),
+                               ("b", Status.PASSED, "2025-01-31"), ("b", Status.REVIEW, "2025-03-01"),
+                               ("c", Status.NO_POLICY, "2025-03-01")):  # fmt: skip
+        registry.submit(samples.audit(model, status, day), recorded_at=NOW)
+    registry.submit(samples.audit("dev", Status.PASSED, "2025-03-01", profile="dev"), recorded_at=NOW)
+    registry.submit(samples.audit("a", Status.PASSED, "2025-03-02"), recorded_at=NOW, stage="proposed")
+    assert registry.query_pass_rates() == [("2024-12", 1, 1), ("2025-01", 2, 1), ("2025-03", 1, 0)]
+    assert registry.query_pass_rates("quarter") == [("2024-Q4", 1, 1), ("2025-Q1", 3, 1)]
+    assert registry.query_pass_rates("quarter")[1].share == 1 / 3
+    assert registry.query_pass_rates(team="nobody") == []
+
+
+def test_a_metric_over_time(registry: Registry) -> None:
+    fill(registry)
+    registry.submit(samples.audit(as_of="2024-12-01", measurements=(samples.AUC.model_copy(update={"value": 1.0}),)),
+                    recorded_at=NOW)  # fmt: skip
+    found = registry.query_metric("roc_auc", model_id="credit_model_v2")
+    assert [(v.as_of, v.value, v.n) for v in found] == [("2024-12-01", 1.0, 300), ("2025-01-05", 0.781, 300)]
+    assert len(registry.query_metric("demographic_parity_difference", attribute="sex")) == 3
+    assert registry.query_metric("demographic_parity_difference", attribute="age_group") == []
+
+
+def test_the_inventory_is_each_model_as_last_described(registry: Registry) -> None:
+    fill(registry)
+    card = samples.audit().model.model_copy(update={"tier": "1", "validator": "MRM", "limitations": "None known."})
+    registry.submit(samples.audit(as_of="2025-01-06", model=card), recorded_at=NOW,
+                    metadata={"cost_center": "CR-1", "next_review": "2025-02-01"})  # fmt: skip
+    found = {row["model_id"]: row for row in registry.fetch("SELECT * FROM inventory")}
+    assert len(found) == 3
+    one = found["credit_model_v2"]
+    assert (one["tier"], one["validator"], one["cost_center"], one["next_review"]) == ("1", "MRM", "CR-1", "2025-02-01")
+    assert found["loan_pricing_v1"]["next_review"] == "2025-04-01", "the policy's"
+
+
+@pytest.mark.parametrize("table", schema.TABLES)
+def test_no_row_can_be_changed_or_removed(registry: Registry, table: str) -> None:
+    fill(registry)
+    column = registry.fetch(f"SELECT * FROM {table} LIMIT 1")[0]  # noqa: S608
+    name = next(iter(column))
+    for sql in (f'UPDATE {table} SET "{name}" = "{name}"', f"DELETE FROM {table}"):  # noqa: S608
+        with pytest.raises(UserError), registry.appending():
+            registry.fetch(sql)
+    assert registry.verify() == []

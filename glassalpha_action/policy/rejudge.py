@@ -1,0 +1,103 @@
+"""Judges a recorded audit again, from its own measurements, policy text and day alone."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from datetime import date
+
+from pydantic import ValidationError
+
+from glassalpha_action.documents import UserError
+from glassalpha_action.policy.extends import recalled
+from glassalpha_action.policy.schema import Gate, LoadedPolicy
+from glassalpha_action.policy.verdict import Decision, decide, without_policy
+from glassalpha_action.records import Audit, Definition, Measurement, PolicyText, sha256
+
+BYTE_ORDER_MARK = "\ufeff"
+DECISIVE = ("gate", "gate_id", "metric", "outcome", "raw_outcome", "value", "threshold", "comparison", "severity",
+            "attribute", "groups", "low", "high", "n", "unit")  # fmt: skip
+
+
+def rejudge(audit: Audit) -> list[str]:
+    """Where judging `audit` again comes to something else than it says, one sentence each; nothing where it does not.
+
+    The metrics are those of its own glossary, the waivers and baselines those it records. Its words are not compared:
+    a later version may say the same thing differently.
+    """
+    try:
+        return [*_policy_differences(audit), *_differences(audit, _decided(audit))]
+    except (UserError, ValidationError, LookupError, ValueError) as error:
+        return [f"its policy cannot be judged by again: {' '.join(str(error).split())[:300]}"]
+
+
+def _decided(audit: Audit) -> Decision:
+    if audit.policy is None:
+        return without_policy(audit.profile)
+    loaded = recalled(audit.policy)
+    measured = [_measured(audit, gate) for gate in loaded.policy.gates]
+    today = date.fromisoformat(audit.provenance.as_of)
+    return decide(loaded, measured, audit.provenance, audit.model, today, audit.profile)
+
+
+def _measured(audit: Audit, gate: Gate) -> tuple[Definition, Sequence[Measurement]]:
+    """The gate's metric by the audit's glossary, and its measurements at the gate's parameters.
+
+    An audit measures each metric at its own parameters first, so that the first measurement tells the defaults.
+    """
+    named = {name: one for one in audit.glossary.values() for name in (*one.aliases, one.id)}
+    if gate.metric not in named:
+        raise LookupError(f"the audit's glossary has no metric {gate.metric}")
+    definition = named[gate.metric]
+    own = [m for m in audit.measurements if m.metric == definition.id]
+    wanted = {**(own[0].params if own else {}), **gate.params}
+    return definition, [m for m in own if dict(m.params) == wanted]
+
+
+def _policy_differences(audit: Audit) -> Iterator[str]:
+    if audit.policy is None:
+        return
+    if _digest(audit.policy) != audit.policy.sha256:
+        yield "its policy's text is not what the policy's digest says"
+    if audit.provenance.policy_sha256 not in {None, audit.policy.sha256}:
+        yield "its provenance names another policy's digest"
+    if _described(recalled(audit.policy)) != _shallow(audit.policy):
+        yield "its policy's name, version or dates are not those of the policy's text"
+
+
+def _digest(policy: PolicyText) -> str:
+    """The digest the text has; a byte-order mark, which the text is kept without, counts among the bytes."""
+    both = {sha256(text.encode()) for text in (policy.text, BYTE_ORDER_MARK + policy.text)}
+    if policy.extends:
+        under = _digest(policy.extends)
+        both = {sha256(f"{own}{under}".encode()) for own in both}
+    return policy.sha256 if policy.sha256 in both else min(both)
+
+
+def _described(loaded: LoadedPolicy) -> dict[str, object]:
+    return _shallow(loaded.record())
+
+
+def _shallow(policy: PolicyText) -> dict[str, object]:
+    return policy.model_dump(exclude={"extends"})
+
+
+def _differences(audit: Audit, decision: Decision) -> Iterator[str]:
+    if audit.status is not decision.status:
+        yield f"its status is {audit.status.value}, but judged again it is {decision.status.value}"
+    if audit.enforced is not decision.enforced:
+        yield f"it says that its status {'binds' if audit.enforced else 'does not bind'}, but judged again it is not so"
+    if audit.would_be is not (None if decision.enforced else decision.status):
+        yield "what it says its status would be is not what judging again comes to"
+    if [v.gate_id for v in audit.verdicts] != [v.gate_id for v in decision.verdicts]:
+        yield "its gates are not those of its policy"
+        return
+    for said, found in zip(audit.verdicts, decision.verdicts, strict=True):
+        wrong = [name for name in DECISIVE if getattr(said, name) != getattr(found, name)]
+        if wrong:
+            outcomes = f"says {said.outcome.value}, judged again {found.outcome.value}"
+            yield f"the gate {said.gate_id} {outcomes} ({wrong[0]} differs)"
+        elif said.judged != found.judged:
+            yield f"the gate {said.gate_id} says otherwise about a single attribute than judging it again"
+    stated = [(r.name, r.met) for r in audit.requirements]
+    if stated != [(r.name, r.met) for r in decision.requirements]:
+        yield "its reproducibility requirements are not what judging again comes to"

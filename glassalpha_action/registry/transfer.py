@@ -1,0 +1,42 @@
+"""Copies one registry into another of either kind, and proves the copy by the digest of every record."""
+
+from __future__ import annotations
+
+from itertools import zip_longest
+
+from glassalpha_action.documents import UserError
+from glassalpha_action.records import sha256
+from glassalpha_action.registry.contract import Registry
+
+PLACES = "SELECT seq, digest, link FROM records ORDER BY seq"
+
+
+def migrate(source: Registry, target: Registry) -> int:
+    """Add to `target` the records of `source` that it lacks; returns how many those were.
+
+    What `target` holds must be the beginning of what `source` holds, so that both end with the same chain. Every record
+    is then read back and held against the digest it has in `source`. Raises UserError: 2 where `target` holds records
+    of its own, 5 where a record of `source` is damaged or one of `target` is not what was sent.
+    """
+    with source.reading():
+        wanted = source.fetch(PLACES)
+        found = target.fetch(PLACES)
+        if found != wanted[: len(found)]:
+            raise UserError(
+                f"{target.name} holds other records than {source.name}: name an empty registry to migrate to, "
+                "or unite the two with `glassalpha registry merge`"
+            )
+        added = target.append_records(source.contents(after=len(found)))
+    _prove(wanted, target)
+    return added
+
+
+def _prove(wanted: list[dict[str, object]], target: Registry) -> None:
+    with target.reading():
+        copied = zip(target.fetch(PLACES), target.contents(), strict=True)
+        for sent, (place, content) in zip_longest(wanted, copied, fillvalue=({}, b"")):
+            if sent != place or sha256(content) != sent["digest"]:
+                raise UserError(
+                    f"{target.name} is not a copy: record {place.get('seq', len(wanted))} is not what was sent",
+                    exit_code=5,
+                )

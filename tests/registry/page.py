@@ -1,0 +1,85 @@
+"""The reference page of the registry's tables, written from the schema's own remarks."""
+
+from __future__ import annotations
+
+from glassalpha_action.registry import schema
+
+GRANTS = (
+    "GRANT USAGE ON SCHEMA {schema} TO {role}",
+    "GRANT SELECT, INSERT ON ALL TABLES IN SCHEMA {schema} TO {role}",
+)
+NOTE = "<!-- Generated from the code by `make docs`; change the code, not this page. -->\n\n"
+INTRODUCTION = """\
+A registry is one SQLite file, or the same tables in a PostgreSQL database. Everything in it can be asked for with
+`glassalpha registry`, with `glassalpha.Registry.connect(…)` in Python, or with any tool that speaks SQL:
+
+```text
+sqlite-utils query model_registry.db "SELECT model_id, team, as_of, status FROM standing"
+datasette model_registry.db
+psql postgresql://host/model_registry -c "SELECT model_id, team, as_of, status FROM standing"
+```
+
+Two views answer the common questions: `standing` has the audit that counts for each model, the latest on main that no
+correction supersedes, with the columns of `audits`; `inventory` has each model as last described, with those of
+`models`. The tables:
+"""
+QUERIES = """
+## Questions in SQL
+
+Models that fail a gate, and which:
+
+```sql
+SELECT s.model_id, g.gate_name, g.attribute, g.value, g.threshold
+FROM standing s JOIN gates g ON g.seq = s.seq WHERE g.failed = 1 ORDER BY s.model_id, g.position;
+```
+
+One metric over time:
+
+```sql
+SELECT a.as_of, m.attribute, m.value, m.low, m.high, m.n
+FROM audits a JOIN measurements m ON m.seq = a.seq
+WHERE a.stage = 'main' AND a.model_id = 'credit_model_v2' AND m.metric = 'demographic_parity_difference'
+ORDER BY a.as_of;
+```
+
+The audits that a policy's exact text judged:
+
+```sql
+SELECT a.model_id, a.as_of, a.status FROM audits a JOIN policies p ON p.sha256 = a.policy_sha256
+WHERE p.policy_id = 'organization-credit-model-baseline' AND p.version = '1.0';
+```
+"""
+ROLES = """
+## Append-only, and who may do what
+
+Triggers refuse `UPDATE` and `DELETE` in both kinds of registry, and `TRUNCATE` in PostgreSQL. Whoever owns the file or
+the tables can remove the triggers; what they then change is found by `glassalpha registry verify`, and with an
+`--anchor` kept elsewhere so is a whole chain written anew.
+
+In PostgreSQL let an owner make the tables once (`glassalpha registry init --database postgresql://…`), and give those
+who submit a login of their own that may only read and add:
+
+```sql
+{grants};
+```
+
+A login that only reads needs `USAGE` on the schema and `SELECT` on the tables. The tables go into the first schema of
+the login's search path; another one is chosen in the URL: `postgresql://host/db?options=-csearch_path%3Dregistry`. A
+password is better kept out of the URL: `PGPASSWORD`, `PGPASSFILE` and `PGSERVICE` work as with psql.
+
+PostgreSQL's text cannot hold the character NUL. Where a name from an audit has one, the column has DLE `@` in its place
+(and DLE `=` for a DLE); the record itself and what `glassalpha` shows are unchanged.
+"""
+
+
+def registry_page() -> str:
+    """The page `site/reference/registry.md`."""
+    parts = ["# The registry's tables\n\n", NOTE, INTRODUCTION]
+    for table in schema.describe():
+        parts.append(
+            f"\n## `{table.name}`\n\n{table.remark[0].upper()}{table.remark[1:]}.\n\n"
+            "| column | SQLite type | |\n|---|---|---|\n"
+        )
+        parts += [f"| `{c.name}` | {c.kind} | {c.remark.replace('|', chr(92) + '|')} |\n" for c in table.columns]
+    grants = ";\n".join(GRANTS).format(schema="public", role="glassalpha_writer")
+    return "".join([*parts, QUERIES, ROLES.format(grants=grants)])
