@@ -71,7 +71,7 @@ def _category(column: pd.Series[Any]) -> pd.Series[Any]:
     column = column.astype("category").cat.remove_unused_categories()
     levels = column.cat.categories
     if levels.dtype.kind == "f" and (levels == levels.astype("int64")).all():
-        column = column.cat.rename_categories(levels.astype("int64"))
+        column = column.cat.rename_categories(levels.astype("int64").tolist())
     return column
 
 

@@ -45,6 +45,11 @@ class Format:
     package: str | None = None
     runs_code: bool = False
 
+    @property
+    def called(self) -> str:
+        """The name with its article."""
+        return f"{'an' if self.name[0] in 'ox' else 'a'} {self.name}"
+
 
 FORMATS = (
     Format("joblib", (".joblib",), "joblib", "joblib.dump", runs_code=True),
@@ -72,15 +77,15 @@ SENTENCES = {
     "network": "{file} is a pickle, which can run any code, and this system can deny it no network (neither a network "
     "namespace nor seccomp): give a model in a safe format, {predictions}, or pass --model-trust trusted if you made "
     "the file yourself",
-    "safe": "{file} is a {format} file, which can run any code when it is opened, and --model-trust safe refuses it: "
+    "safe": "{file} is {format} file, which can run any code when it is opened, and --model-trust safe refuses it: "
     "give a model in a safe format, or {predictions}",
     "start": "the isolated process for {file} did not start ({detail}): run glassalpha doctor",
     "import": "{file} needs packages that its isolated process cannot import ({detail}): install them beside "
     "glassalpha-action",
-    "load": "{file} cannot be opened as a {format} file ({detail}): it is damaged, cut short or of another kind; save "
+    "load": "{file} cannot be opened as {format} file ({detail}): it is damaged, cut short or of another kind; save "
     "the model again with {save}",
-    "crashed": "{file} made the reader of {format} files crash ({detail}): it is damaged, cut short or of another "
-    "kind; save the model again with {save}",
+    "crashed": "{file} crashed its reader ({detail}): as {format} file it is damaged, cut short or of another kind; save "
+    "the model again with {save}",
     "module": "{file} needs code that is not installed here ({detail}): install the package that defines it, or save "
     "the model with classes of installed packages only",
     "memory": "{file} needed more than {memory} of memory: save a smaller model or score fewer rows "
@@ -132,7 +137,7 @@ def score(
         raise _error(sandbox.SandboxError("safe"), path, kind, positive_label, timeout, memory)
     if kind.package and importlib.util.find_spec(kind.package) is None:
         raise UserError(
-            f"model file {show(str(path))} is a {kind.name} file, and reading it needs {kind.package}: run "
+            f"model file {show(str(path))} is {kind.called} file, and reading it needs {kind.package}: run "
             f"pip install 'glassalpha-action[{kind.name}]'"
         )
     sandboxed = trust is not Trust.trusted
@@ -197,7 +202,7 @@ def _error(
     text = sentence.format(
         file=f"model file {show(str(path))}",
         detail=show(failure.detail) or "no reason given",
-        format=kind.name,
+        format=kind.called,
         save=kind.save,
         label=show(positive_label),
         timeout=timeout,

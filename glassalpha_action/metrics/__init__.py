@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 
-from glassalpha_action.cube import AND, Cube
+from glassalpha_action.cube import Cube
 from glassalpha_action.evidence import Evidence
 from glassalpha_action.metrics import calibration, data_quality, fairness, performance, power, robustness
 from glassalpha_action.metrics.catalogue import Metric
@@ -53,7 +53,7 @@ def measure(
             continue
         alone = [(axis.name,) for axis in cube.axes] if missing else []
         for names in [*alone, *(c for c in combinations if there.issuperset(c))]:
-            done = {(m.attribute, m.counts_missing) for m in matching(name, params, found)}
-            if (AND.join(names), missing) not in done:
+            done = {(m.combines or (m.attribute,), m.counts_missing) for m in matching(name, params, found)}
+            if (names, missing) not in done:
                 found.append(one.measure_over(names, rows, cube, confidence, params, missing=missing))
     return tuple(found)

@@ -24,8 +24,8 @@ from glassalpha_action.records import Better, Group, Unit
 def min_group_size(group: Slice) -> Estimate:
     """The number of rows in the smallest level of the attribute. Rows whose value is missing are shown, not counted.
 
-    A whole number; a declared level that no row has counts 0, a combination of levels that no row has is no group. Not estimable when no row has a value. It counts rows,
-    whatever they weigh.
+    A whole number; a declared level that no row has counts 0, but a combination of levels that no row has is no group.
+    Not estimable when no row has a value. It counts rows, whatever they weigh.
     """
     counts = group.n
     groups = tuple(

@@ -14,6 +14,8 @@ from glassalpha_action.evidence import Attribute, Evidence, Flags, Floats, Mass
 from glassalpha_action.metrics.intervals import Interval, z_of
 
 PAIR_LIMIT = 1 << 27
+# Small enough to stay in cache, and for BLAS not to start threads.
+CHUNK = 1 << 13
 
 
 @dataclass(frozen=True)
@@ -36,13 +38,28 @@ class Ladder:
         return pairs
 
     @cached_property
-    def _below(self) -> Mass:
-        return np.asarray(np.cumsum(self.negative) - self.negative)
+    def _moments(self) -> tuple[int | float, float, float]:
+        """Twice the wins with ties half, and each label's sum of squared placements."""
+        positives, negatives = self.positive.sum(), self.negative.sum()
+        twice: int | float = 0
+        squares = [0.0, 0.0]
+        below, passed = negatives - negatives, positives - positives
+        for start in range(0, self.positive.size, CHUNK):
+            positive, negative = self.positive[start : start + CHUNK], self.negative[start : start + CHUNK]
+            beneath, seen = np.cumsum(negative) + below, np.cumsum(positive) + passed
+            under, over = 2 * beneath - negative, 2 * (positives - seen) + positive
+            twice += np.dot(positive, under).item()
+            for k, (mass, placement) in enumerate(
+                ((positive, under / (2 * negatives)), (negative, over / (2 * positives)))
+            ):
+                squares[k] += float(np.dot(mass * placement, placement))
+            below, passed = beneath[-1], seen[-1]
+        return twice, squares[0], squares[1]
 
     @property
     def auc(self) -> Fraction | float:
         """Wins and half the ties over all pairs; a fraction where rows carry no weights. Needs both labels."""
-        twice = (self.positive * (2 * self._below + self.negative)).sum().item()
+        twice = self._moments[0]
         if isinstance(twice, int) and isinstance(self.pairs, int):
             return Fraction(twice, 2 * self.pairs)
         return float(twice / (2 * self.pairs))
@@ -52,22 +69,23 @@ class Ladder:
         """What the AUC lies between, whatever the order within steps; None where it is exact."""
         if self.exact:
             return None
-        wins = float((self.positive * self._below).sum())
-        return wins / self.pairs, (wins + float((self.positive * self.negative).sum())) / self.pairs
+        # Twice the wins counts a tie once: taking ties away gives the least, adding them the most.
+        ties = float((self.positive * self.negative).sum())
+        twice = float(self._moments[0])
+        return (twice - ties) / (2 * self.pairs), (twice + ties) / (2 * self.pairs)
 
     def interval(self, confidence: float) -> Interval | None:
         """DeLong's, widened by the bounds where the AUC is not exact; None with fewer than two rows of a label."""
-        auc = float(self.auc)
-        above = self.positive.sum() - np.cumsum(self.positive)
-        variance = 0.0
-        for mass, square, placement in (
-            (self.positive, self.positive_square, (self._below + self.negative / 2) / self.negative.sum()),
-            (self.negative, self.negative_square, (above + self.positive / 2) / self.positive.sum()),
+        auc, variance = float(self.auc), 0.0
+        for mass, square, squares in (
+            (self.positive, self.positive_square, self._moments[1]),
+            (self.negative, self.negative_square, self._moments[2]),
         ):
-            size = float(mass.sum()) ** 2 / float(square.sum())
+            total = float(mass.sum())
+            size = total**2 / float(square.sum())
             if size < 2:
                 return None
-            variance += float((mass * (placement - auc) ** 2).sum() / mass.sum()) / (size - 1)
+            variance += max(0.0, squares / total - auc**2) / (size - 1)
         half = z_of(confidence) * math.sqrt(variance)
         low, high = self.bounds or (auc, auc)
         return max(0.0, low - half), min(1.0, high + half)
@@ -141,10 +159,18 @@ class Ranking:
         score, label = rows.score[kept], rows.label[kept]
         if rows.weight is None:
             # The bits of a double from 0 to 1 sort as it does and leave the lowest place free for the label.
-            keys = np.sort(((score + 0.0).view(np.uint64) << np.uint64(1)) | label)
-            new = np.flatnonzero(np.append(True, (keys[1:] ^ keys[:-1]) > 1)) if keys.size else np.zeros(0, np.int64)
-            positive = np.add.reduceat((keys & np.uint64(1)).astype(np.int64), new) if keys.size else new
-            negative = np.diff(np.append(new, keys.size)) - positive
+            keys = (score + 0.0).view(np.uint64)
+            keys <<= np.uint64(1)
+            keys |= label
+            keys.sort()
+            carries = (keys & np.uint64(1)).view(np.int64)
+            new = np.flatnonzero((keys[1:] ^ keys[:-1]) > 1) + 1
+            if new.size + 1 < keys.size:
+                new = np.append(0, new)
+                positive, rows_in = np.add.reduceat(carries, new), np.diff(np.append(new, keys.size))
+            else:
+                positive, rows_in = carries, np.ones_like(carries)
+            negative = rows_in - positive
             return Ladder(positive, negative, positive, negative, exact=True)
         weight = rows.weight[kept]
         values, step = np.unique(score, return_inverse=True)

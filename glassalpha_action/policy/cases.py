@@ -91,6 +91,7 @@ def _value(said: object) -> object:
     return {"value": said} if isinstance(said, int | float) and not isinstance(said, bool) else said
 
 
+Values = Mapping[Text, Annotated[tuple[Value, ...], BeforeValidator(_values)]]
 Expected = Outcome | Mapping[Text, Outcome]
 
 
@@ -98,11 +99,12 @@ class Case(Document):
     """One model that might come, and what the policy must make of it.
 
     `expect` is one outcome for every gate, or gate ids with theirs; `status` what the whole must come to.
+    `baseline` has the earlier model's metrics.
     """
 
     name: Text
-    metrics: Mapping[Text, Annotated[tuple[Value, ...], BeforeValidator(_values)]]
-    baseline: Mapping[Text, Annotated[tuple[Value, ...], BeforeValidator(_values)]] = {}
+    metrics: Values
+    baseline: Annotated[Values, Field(default_factory=dict)]
     expect: Annotated[Expected, Field(default_factory=dict)]
     status: Status | None = None
     use_case: Text | None = None
@@ -159,7 +161,7 @@ def run(cases: Cases, loaded: LoadedPolicy, definitions: Mapping[str, Definition
         failures += _failures(cases, i, case, decision)
         for gate, verdict in zip(loaded.policy.gates, decision.verdicts, strict=True):
             if verdict.gate_id in _expected(case, decision):
-                covered[gate.key] |= set(_covers(gate, verdict, _found(case, gate, definitions)))
+                covered[gate.key] |= set(_covers(gate, verdict, _found(case.metrics, gate, definitions)))
     uncovered = tuple((key, tuple(w for w in WANTED if w not in have)) for key, have in covered.items())
     return Tested(len(cases.document.cases), tuple(failures), tuple((k, lack) for k, lack in uncovered if lack))
 
@@ -168,7 +170,7 @@ def _require_known(cases: Cases, policy: Policy, definitions: Mapping[str, Defin
     problems = []
     keys = [gate.key for gate in policy.gates]
     for i, case in enumerate(cases.document.cases):
-        for metric in case.metrics:
+        for metric in (*case.metrics, *case.baseline):
             if metric not in definitions:
                 line = cases.tree.line("cases", i, "metrics", metric)
                 problems.append(
@@ -182,10 +184,10 @@ def _require_known(cases: Cases, policy: Policy, definitions: Mapping[str, Defin
         raise DocumentError(problems)
 
 
-def _found(case: Case, gate: Gate, definitions: Mapping[str, Definition]) -> list[Measurement]:
-    """The case's values of the gate's metric; one that names no attribute stands for each the gate looks at."""
+def _found(values: Values, gate: Gate, definitions: Mapping[str, Definition]) -> list[Measurement]:
+    """The values of the gate's metric; one that names no attribute stands for each the gate looks at."""
     metric = definitions[gate.metric]
-    said = [v for name, values in case.metrics.items() if definitions[name].id == metric.id for v in values]
+    said = [v for name, given in values.items() if definitions[name].id == metric.id for v in given]
     scope = gate.scope
     looks: list[tuple[str, ...]] = [(name,) for name in scope.attributes or ()] if scope else []
     looks += scope.intersections if scope else ()
@@ -225,9 +227,11 @@ def _judged(case: Case, loaded: LoadedPolicy, definitions: Mapping[str, Definiti
     days = [policy.effective_date, *(gate.enforce_from for gate in policy.gates)]
     day = case.as_of or max((d for d in days if d), default=date(2026, 1, 1))
     card = ModelCard(id=case.model_id, use_case=case.use_case or next(iter(policy.applies_to), None))
-    measured = [(definitions[gate.metric], _found(case, gate, definitions)) for gate in policy.gates]
+    measured = [(definitions[gate.metric], _found(case.metrics, gate, definitions)) for gate in policy.gates]
+    earlier = [m for gate in policy.gates if gate.baseline for m in _found(case.baseline, gate, definitions)]
+    baselines = {"base_commit": earlier, "last_audit": earlier} if case.baseline else None
     provenance = Provenance(as_of=day.isoformat(), tool_version="", predictions_sha256="")
-    return decide(replace(loaded, policy=bare), measured, provenance, card, day, "prod")
+    return decide(replace(loaded, policy=bare), measured, provenance, card, day, "prod", baselines=baselines)
 
 
 def _expected(case: Case, decision: Decision) -> Mapping[str, Outcome]:

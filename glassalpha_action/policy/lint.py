@@ -204,9 +204,9 @@ def _noise(read: _Read) -> Iterator[Finding]:
             continue
         fair = 2 * (1 - NormalDist().cdf(limit / math.sqrt(0.5 / n)))
         text = (
-            f"`{gate.name}` asks {metric.id} {_limit(gate)}, but with {n:,} rows a group, which the policy lets through,"
-            f" two groups treated alike still lie up to {reach:.2f} apart (95% interval): chance alone breaks it in "
-            f"about {fair:.0%} of fair models. Ask for more rows, or decide by `statistics: {{decision: bound}}`."
+            f"`{gate.name}` asks {metric.id} {_limit(gate)}, but with {n:,} rows a group, which the policy lets "
+            f"through, two groups treated alike still lie up to {reach:.2f} apart (95% interval): chance alone breaks "
+            f"it in about {fair:.0%} of fair models. Ask for more rows, or decide by `statistics: {{decision: bound}}`."
         )
         yield read.at("noise", "warning", ("gates", i, "threshold"), text)
 

@@ -43,7 +43,9 @@ def level(limit: Limit, unit: Unit) -> str:
         return f"{level(limit[0], unit)} and {level(limit[1], unit)}"
     if unit in {Unit.share, Unit.difference}:
         return f"{100 * limit:.10g}%"
-    return f"{limit:,.0f}" if unit is Unit.rows and limit.is_integer() else f"{limit:.10g}"
+    if unit is Unit.rows and limit.is_integer():
+        return f"{limit:,.0f}"
+    return f"{limit:.2f}" if float(f"{limit:.2f}") == limit else f"{limit:.10g}"
 
 
 def gate_sentence(gate: Gate, metric: Definition) -> str:
@@ -139,6 +141,6 @@ def _exceptions(policy: Policy) -> Iterator[str]:
         yield f"A model at {status} is audited again within {days} days."
     cycle = policy.review_cycle
     if cycle.next_review or cycle.owner:
-        when = f" next on {cycle.next_review.isoformat()}" if cycle.next_review else ""
+        when = f", next on {cycle.next_review.isoformat()}" if cycle.next_review else ""
         who = f" by the {cycle.owner}" if cycle.owner else ""
         yield f"The policy is reviewed {cycle.frequency or 'as needed'}{when}{who}."

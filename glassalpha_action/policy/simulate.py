@@ -99,11 +99,20 @@ def simulate(loaded: LoadedPolicy, audits: Iterable[Audit], definitions: Mapping
     and alias) says what it would have been. The order of `audits` does not matter.
     """
     policy = _in_force(loaded)
-    ordered = sorted(audits, key=lambda a: (a.model.id, a.provenance.as_of, a.audit_id))
-    last = {audit.model.id: audit.audit_id for audit in ordered}
-    replays = tuple(_replayed(policy, a, definitions, latest=last[a.model.id] == a.audit_id) for a in ordered)
-    latest = [one for one in replays if one.latest]
-    return Simulation(replays, _gate_loads(policy, latest), _team_loads(replays))
+    ordered = _ordered(audits)
+    last = {audit.audit_id for audit in latest(ordered)}
+    replays = tuple(_replayed(policy, a, definitions, latest=a.audit_id in last) for a in ordered)
+    return Simulation(replays, _gate_loads(policy, [one for one in replays if one.latest]), _team_loads(replays))
+
+
+def latest(audits: Iterable[Audit]) -> list[Audit]:
+    """The latest audit of each model, by model."""
+    return list({audit.model.id: audit for audit in _ordered(audits)}.values())
+
+
+def _ordered(audits: Iterable[Audit]) -> list[Audit]:
+    unique = {audit.audit_id: audit for audit in audits}
+    return sorted(unique.values(), key=lambda a: (a.model.id, a.provenance.as_of, a.audit_id))
 
 
 def judged_again(loaded: LoadedPolicy, audit: Audit, definitions: Mapping[str, Definition]) -> Decision:

@@ -188,10 +188,13 @@ class Registry(ABC):
             raise UserError(f"{many} {audit_id}: `glassalpha registry list --json` shows the ids")
         return verify.read_audit(self.fetch("SELECT * FROM records WHERE seq = :seq", {"seq": found[0]["seq"]})[0])
 
-    def events(self, *, kind: str | None = None, subject: str | None = None) -> list[Event]:
-        """The events, in the order of the chain."""
+    def events(self, *, kind: str | None = None, subject: str | None = None, family: str | None = None) -> list[Event]:
+        """The events, in the order of the chain; `family` is what stands before the dot of their kind."""
         given = {name: value for name, value in {"kind": kind, "subject": subject}.items() if value is not None}
         where = "".join(f" AND e.{name} = :{name}" for name in given)
+        if family is not None:
+            where += " AND e.kind >= :low AND e.kind < :high"
+            given |= {"low": f"{family}.", "high": f"{family}/"}
         kept = self.fetch(
             f"SELECT r.* FROM records r JOIN events e ON e.seq = r.seq WHERE 1 = 1{where} ORDER BY r.seq",  # noqa: S608
             given,

@@ -11,52 +11,32 @@ each of them only adds records; whoever finds it otherwise stops with exit code 
 from __future__ import annotations
 
 import json
-import math
-import random
 import re
-import time
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
-from typing import Any, NamedTuple, NoReturn, TypeVar
+from typing import Any, NamedTuple, NoReturn
 
 from pydantic import SecretStr
 
 from glassalpha_action.documents import UserError, plain
-from glassalpha_action.records import canonical
+from glassalpha_action.records import canonical, sha256
 from glassalpha_action.registry import chain, rows
-from glassalpha_action.registry.git import Clone, RaceLostError, Remote, UnreachableError
+from glassalpha_action.registry.git import Blobs, Clone
+from glassalpha_action.registry.patience import Patience, persist
+from glassalpha_action.registry.remote import Remote, UnreachableError
 from glassalpha_action.registry.rows import Entry, Head, Receipt
 
 BRANCH = "glassalpha-registry"
 FORMAT = "glassalpha-ledger/1"
 HEAD_FILE = "head.json"
 HEAD_LIMIT = 256
-SHORTEST = 0.01
 RECORD_LIMIT = rows.CONTENT_LIMIT + 1024
 AUTHOR = "glassalpha <noreply@glassalpha.invalid>"
 PATH = re.compile(r"ledger/(\d{4})/(\d{2})/(\d{2})/([0-9a-f]{64})(\.proposed)?\.json")
 BRANCH_NAME = re.compile(r"(?!.*(?:\.\.|//|/\.|\.lock(?:/|$)|/$|\.$))[A-Za-z0-9_][A-Za-z0-9._/-]{0,199}")
 
 Key = tuple[str, str]
-T = TypeVar("T")
-
-
-@dataclass(frozen=True, slots=True)
-class Patience:
-    """How long to go on: lost races count towards `attempts`, other failures in a row towards `failures`.
-
-    The pause before trying again is drawn evenly from nothing to a ceiling (full jitter): what the quickest attempt took,
-    doubled with every one, up to `longest` seconds. So it grows with contention and fits slow remotes and fast ones.
-    """
-
-    attempts: int = 50
-    failures: int = 8
-    seconds: float = 900.0
-    longest: float = 60.0
-    sleep: Callable[[float], None] = time.sleep
-    uniform: Callable[[float, float], float] = random.uniform
-    clock: Callable[[], float] = time.monotonic
 
 
 class Appended(NamedTuple):
@@ -99,8 +79,8 @@ def append(
     recorded (the sentence names the setting to change where permission is missing), 5 the branch is not a whole ledger.
     """
     require_branch(branch)
-    when = _seconds(recorded_at)
-    wanted = {(entry.id, entry.stage): entry for entry in records}
+    when = seconds(recorded_at)
+    wanted: dict[Key, Entry] = {(entry.id, entry.stage): entry for entry in records}
     mine: dict[Key, Receipt] = {}
 
     def attempt() -> Appended:
@@ -116,7 +96,7 @@ def append(
         return Appended(head, commit, _receipts(clone, at, wanted, receipts))
 
     with Clone(Remote.parse(remote, token)) as clone:
-        return persist(attempt, patience or Patience(), f"{clone.remote}: nothing was recorded")
+        return persist(attempt, f"{clone.remote}: nothing was recorded", patience)
 
 
 def read(remote: str, *, branch: str = BRANCH, token: SecretStr | None = None) -> Iterator[bytes]:
@@ -132,9 +112,7 @@ def read(remote: str, *, branch: str = BRANCH, token: SecretStr | None = None) -
 def open_branch(clone: Clone, branch: str, below: int | None = None, depth: int | None = 1) -> Snapshot:
     """The branch as it is now; UserError (2) where there is none, (4) where the remote cannot be reached."""
     require_branch(branch)
-    tip = persist(
-        lambda: clone.fetch(branch, depth=depth, below=below), Patience(), f"{clone.remote} cannot be read"
-    )
+    tip = persist(lambda: clone.fetch(branch, depth=depth, below=below), f"{clone.remote} cannot be read")
     if tip is None:
         raise UserError(f"{clone.remote} has no branch {branch}, so no ledger yet: the first recorded audit makes it")
     return snapshot(clone, tip)
@@ -173,11 +151,12 @@ def read_head(content: bytes) -> Head:
     try:
         said = json.loads(content)
         head = Head(said["seq"], said["link"])
-        if write_head(head) == content and head.seq > 0 and re.fullmatch("[0-9a-f]{64}", head.link):
-            return head
+        sound = write_head(head) == content and head.seq > 0 and re.fullmatch("[0-9a-f]{64}", head.link)
     except (ValueError, TypeError, KeyError, RecursionError):
-        pass
-    _broken(f"its {HEAD_FILE} cannot be read")
+        sound = None
+    if not sound:
+        _broken(f"its {HEAD_FILE} cannot be read")
+    return head
 
 
 def write_head(head: Head) -> bytes:
@@ -190,26 +169,34 @@ def walk(clone: Clone, at: Snapshot, files: Sequence[File], after: Head) -> Iter
 
     UserError (5) names the first that is missing, damaged, out of place, or does not follow from the one before it.
     """
-    places: dict[int, File] = {}
     with clone.blobs() as blobs:
-        for file, written in zip(files, blobs.read((file.oid for file in files), RECORD_LIMIT), strict=True):
-            seq, _, _ = read_record(file, written)
-            if seq in places:
-                _broken(f"record {seq} is in it twice")
-            places[seq] = file
+        try:
+            places = _places(blobs, files, after.seq, at.head.seq)
+        except UnreachableError as error:
+            raise UserError(f"{clone.remote} did not send the whole ledger ({error})", exit_code=4) from error
         head = after
-        for seq in range(after.seq + 1, at.head.seq + 1):
-            if seq not in places:
-                _broken(f"record {seq} is missing")
         for seq in sorted(places):
-            written = next(blobs.read([places[seq].oid], RECORD_LIMIT))
-            _, link, content = read_record(places[seq], written)
-            if seq != head.seq + 1 or link != chain.link(head.link, seq, chain.sha256(content)):
+            _, link, content = read_record(places[seq], next(blobs.read([places[seq].oid], RECORD_LIMIT)))
+            if link != chain.link(head.link, seq, sha256(content)):
                 _broken(f"record {seq} does not follow from record {head.seq}")
             head = Head(seq, link)
             yield content
     if head != at.head:
         _broken(f"record {head.seq} is not what {HEAD_FILE} says")
+
+
+def _places(blobs: Blobs, files: Sequence[File], after: int, last: int) -> dict[int, File]:
+    """The files by seq, which must be all those from the one `after` that to the `last`."""
+    places: dict[int, File] = {}
+    for file, written in zip(files, blobs.read((file.oid for file in files), RECORD_LIMIT), strict=True):
+        seq, _, _ = read_record(file, written)
+        if seq in places:
+            _broken(f"record {seq} is in it twice")
+        places[seq] = file
+    gaps = [seq for seq in range(after + 1, last + 1) if seq not in places]
+    if gaps or len(places) != last - after:
+        _broken(f"record {gaps[0] if gaps else max(places)} is {'missing' if gaps else 'none of its chain'}")
+    return places
 
 
 def read_record(file: File, written: bytes) -> tuple[int, str, bytes]:
@@ -231,25 +218,6 @@ def path_of(record: Mapping[str, Any]) -> str:
     return f"ledger/{day.replace('-', '/')}/{record['id']}{'.proposed' if record['stage'] == 'proposed' else ''}.json"
 
 
-def persist(attempt: Callable[[], T], patience: Patience, failed: str) -> T:
-    """The result of the first attempt that is neither outrun nor cut off; UserError (4) when patience is at its end."""
-    begun, quickest, failures, tried, said = patience.clock(), math.inf, 0, 0, ""
-    while tried < patience.attempts and failures < patience.failures:
-        started, tried = patience.clock(), tried + 1
-        try:
-            return attempt()
-        except RaceLostError as error:
-            failures, said = 0, str(error)
-        except UnreachableError as error:
-            failures, said = failures + 1, str(error)
-        quickest = max(min(quickest, patience.clock() - started), SHORTEST)
-        pause = patience.uniform(0, min(patience.longest, quickest * 2.0 ** min(tried, 30)))
-        if patience.clock() + pause - begun > patience.seconds:
-            break
-        patience.sleep(pause)
-    raise UserError(f"{failed} after {tried} attempts in {patience.clock() - begun:.0f} s ({said})", exit_code=4)
-
-
 def commit_dated(clone: Clone, ref: str, when: int, message: str, files: Iterable[tuple[str, bytes]], parent: str | None
                  ) -> str:  # fmt: skip
     """The id of a new commit that adds `files` to those of `parent`; the same input makes the same commit."""
@@ -268,7 +236,7 @@ def require_branch(branch: str) -> None:
 
 
 def _chained(head: Head, entries: Iterable[Entry]) -> dict[Key, Receipt]:
-    receipts = {}
+    receipts: dict[Key, Receipt] = {}
     for entry in entries:
         head = Head(head.seq + 1, chain.link(head.link, head.seq + 1, entry.digest))
         receipts[entry.id, entry.stage] = Receipt(head.seq, head.link, entry.digest, new=True)
@@ -279,11 +247,15 @@ def _commit(clone: Clone, at: Snapshot, head: Head, new: Sequence[tuple[Entry, R
     numbers = f"record {head.seq}" if len(new) == 1 else f"records {at.head.seq + 1} to {head.seq}"
     files = [(path_of(entry.record), chain.write(r.seq, r.link, entry.content)) for entry, r in new]
     message = f"Add {numbers}\n\nHead: {head.seq}:{head.link}"
-    return commit_dated(clone, f"refs/attempt/{at.tip or 'first'}", when, message, [*files, (HEAD_FILE, write_head(head))], at.tip)
+    return commit_dated(
+        clone, f"refs/attempt/{at.tip or 'first'}", when, message, [*files, (HEAD_FILE, write_head(head))], at.tip
+    )
 
 
-def _receipts(clone: Clone, at: Snapshot, wanted: Mapping[Key, Entry], mine: Mapping[Key, Receipt]) -> tuple[Receipt, ...]:
-    """Where each wanted record stands: as `mine` says where it is what we pushed, else as its file on the branch says."""
+def _receipts(
+    clone: Clone, at: Snapshot, wanted: Mapping[Key, Entry], mine: Mapping[Key, Receipt]
+) -> tuple[Receipt, ...]:
+    """Where each wanted record stands: as `mine` says where that is what was pushed, else as its file says."""
     found = {}
     with clone.blobs() as blobs:
         for key in wanted:
@@ -291,7 +263,7 @@ def _receipts(clone: Clone, at: Snapshot, wanted: Mapping[Key, Entry], mine: Map
                 found[key] = mine[key]
                 continue
             seq, link, content = read_record(at.files[key], next(blobs.read([at.files[key].oid], RECORD_LIMIT)))
-            there = Receipt(seq, link, chain.sha256(content), new=True)
+            there = Receipt(seq, link, sha256(content), new=True)
             found[key] = there if mine.get(key) == there else Receipt(seq, link, there.digest, new=False)
     return tuple(found.values())
 
@@ -304,7 +276,8 @@ def _is_day(match: re.Match[str]) -> bool:
     return True
 
 
-def _seconds(moment: str) -> int:
+def seconds(moment: str) -> int:
+    """A moment as git counts it, seconds since 1970; UserError (2) where it is none."""
     rows.require_moment(moment)
     return int(datetime.strptime(moment, rows.MOMENT).replace(tzinfo=UTC).timestamp())
 

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from itertools import zip_longest
 
 from glassalpha_action.documents import UserError
 from glassalpha_action.records import sha256
 from glassalpha_action.registry.contract import Registry
+from glassalpha_action.registry.rows import Cells
 
 PLACES = "SELECT seq, digest, link FROM records ORDER BY seq"
 
@@ -31,12 +33,9 @@ def migrate(source: Registry, target: Registry) -> int:
     return added
 
 
-def _prove(wanted: list[dict[str, object]], target: Registry) -> None:
+def _prove(wanted: Sequence[Cells], target: Registry) -> None:
     with target.reading():
-        copied = zip(target.fetch(PLACES), target.contents(), strict=True)
-        for sent, (place, content) in zip_longest(wanted, copied, fillvalue=({}, b"")):
-            if sent != place or sha256(content) != sent["digest"]:
-                raise UserError(
-                    f"{target.name} is not a copy: record {place.get('seq', len(wanted))} is not what was sent",
-                    exit_code=5,
-                )
+        for sent, place, content in zip_longest(wanted, target.fetch(PLACES), target.contents()):
+            if sent is None or sent != place or content is None or sha256(content) != sent["digest"]:
+                seq = (sent or place or {}).get("seq")
+                raise UserError(f"{target.name} is not a copy: record {seq} is not what was sent", exit_code=5)

@@ -108,8 +108,12 @@ def _effective(policy: Policy) -> str:
     models = f"all {cases} models" if cases else "all models"
     start = f"Effective {_spelled(policy.effective_date)}, {models}" if policy.effective_date else models.capitalize()
     must = "are measured against the gates below" if policy.enforcement == "advisory" else "must meet the gates below"
-    rests = f" They rest on {policy.citation}." if policy.citation else ""
+    rests = f" The gates rest on: {_stopped(policy.citation)}" if policy.citation else ""
     return f"{start} {must}.{rests}"
+
+
+def _stopped(text: str) -> str:
+    return f"{text.rstrip('. ')}."
 
 
 def _notice(policy: Policy) -> str:

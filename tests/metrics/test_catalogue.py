@@ -107,10 +107,10 @@ def test_a_metric_is_measured_again_at_other_parameters_only() -> None:
         build(rows),
         0.95,
         [
-            ("statistical_power", {"effect": 0.2}),
-            ("accuracy", {}),
-            ("statistical_power", {"effect": 0.05}),
-            ("ece", {}),
+            ("statistical_power", {"effect": 0.2}, (), False),
+            ("accuracy", {}, (), False),
+            ("statistical_power", {"effect": 0.05}, (), False),
+            ("ece", {}, (), False),
         ],
     )
     assert matching("statistical_power", {}, found)[0].params == {"effect": 0.05}

@@ -44,7 +44,9 @@ def write(remote: str, mine: rows.Entry, together: Barrier, told: Connection) ->
     told.send(ledger.append(remote, [mine], recorded_at=NOW))
 
 
-def start(remote: Path, names: list[str]) -> tuple[list[multiprocessing.process.BaseProcess], list[Connection], Barrier]:
+def start(
+    remote: Path, names: list[str]
+) -> tuple[list[multiprocessing.process.BaseProcess], list[Connection], Barrier]:
     together = FORK.Barrier(len(names) + 1)
     writers: list[multiprocessing.process.BaseProcess] = []
     pipes = []
@@ -128,7 +130,7 @@ def test_killed_writers_leave_nothing_half(remote: Path, round_: int) -> None:
     """Of 20, five are killed at random moments: the others are stored, and of the five each is there whole or not."""
     names = [f"model_{k}" for k in range(20)]
     chance = random.Random(round_)  # noqa: S311
-    writers, pipes, together = start(remote, names)
+    writers, _, together = start(remote, names)
     together.wait(120)
     for k in chance.sample(range(20), 5):
         time.sleep(chance.uniform(0, 0.1))

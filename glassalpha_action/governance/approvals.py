@@ -1,0 +1,99 @@
+"""Which audits stand approved, derived from the approval events: a person's decision, bound to what it was made on."""
+
+from __future__ import annotations
+
+import unicodedata
+from collections.abc import Iterable, Sequence
+from itertools import groupby
+
+from glassalpha_action.records import Status
+from glassalpha_action.registry import Event, Registry, Row
+
+FAMILY = "approval"
+GRANTED, REJECTED, REVOKED, REQUESTED = (f"{FAMILY}.{end}" for end in ("granted", "rejected", "revoked", "requested"))
+DECISIONS = {GRANTED, REJECTED, REVOKED}
+WORST_LAST = (Status.PASSED, Status.REVIEW, Status.BLOCKED, Status.NO_POLICY)
+SELF_DECLARED = "self-declared"
+
+
+def decision(kind: str, row: Row, *, by: str, at: str, reason: str, source: str = SELF_DECLARED) -> Event:
+    """The event that `by` decided so on the audit in `row`; `source` tells how the person is known."""
+    body = {
+        "audit_id": row.audit_id, "model_sha256": row.model_sha256, "policy_sha256": row.policy_sha256,
+        "reason": reason, "source": source,
+    }  # fmt: skip
+    return Event(kind, row.model_id, at, by, body)
+
+
+def refusal(row: Row, by: str) -> str | None:
+    """Why `by` may not approve the audit in `row`; None where nothing stands against it."""
+    if row.stage != "main":
+        return "it was only proposed: approve the audit on main"
+    if row.profile == "dev":
+        return "it is a dev-profile audit, which is not for approval: run the full audit"
+    if row.status not in {Status.PASSED, Status.REVIEW} or not row.enforced:
+        return f"its status is {row.headline}: only PASSED and REVIEW can be approved"
+    if not by.strip():
+        return "an approval needs a name"
+    if _same(by, row.owner):
+        return f"{by} owns the model: another person must approve it"
+    if _same(by, row.author):
+        return f"{by} made the change that was audited: another person must approve it"
+    return None
+
+
+def approved(registry: Registry) -> frozenset[str]:
+    """The ids of all audits in `registry` with a live approval."""
+    events = registry.events(family=FAMILY)
+    rows = [row for model in sorted({event.subject for event in events}) for row in registry.history(model)]
+    return live(events, rows)
+
+
+def live(events: Iterable[Event], rows: Sequence[Row]) -> frozenset[str]:
+    """The ids of the audits among `rows` that a live approval covers: the one approved, and equal or better ones since.
+
+    `events` are in the order of the chain, `rows` the audits on main by model, oldest first. The last decision on a
+    model holds. An approval is void once the model's or the policy's digest changes, a later audit is worse or the audit
+    is superseded; where the audit knows no digest of the model, any later audit voids it. Dev audits change nothing.
+    """
+    last = {event.subject: event for event in events if event.kind in DECISIONS}
+    gone = {row.supersedes for row in rows}
+    standing = (row for row in rows if row.audit_id not in gone)
+    return frozenset(
+        audit_id
+        for model, own in groupby(standing, key=lambda row: row.model_id)
+        if model in last and last[model].kind == GRANTED
+        for audit_id in _covered(last[model], list(own))
+    )
+
+
+def _covered(event: Event, rows: Sequence[Row]) -> list[str]:
+    at = next((i for i, row in enumerate(rows) if row.audit_id == event.body.get("audit_id")), None)
+    if at is None or refusal(rows[at], event.by) or _bound(rows[at]) != _said(event):
+        return []
+    approved_row, later = rows[at], [row for row in rows[at + 1 :] if row.profile != "dev"]
+    void = any(
+        row.model_sha256 is None or _bound(row) != _bound(approved_row) or _badness(row) > _badness(approved_row)
+        for row in later
+    )
+    return [] if void else [approved_row.audit_id, *(row.audit_id for row in later)]
+
+
+def _bound(row: Row) -> tuple[object, object]:
+    return row.model_sha256, row.policy_sha256
+
+
+def _said(event: Event) -> tuple[object, object]:
+    return event.body.get("model_sha256"), event.body.get("policy_sha256")
+
+
+def _badness(row: Row) -> tuple[int, int]:
+    return WORST_LAST.index(row.status), row.failed_gates
+
+
+def _same(one: str, other: str | None) -> bool:
+    return other is not None and _plain(one) == _plain(other)
+
+
+def _plain(name: str) -> str:
+    return " ".join(unicodedata.normalize("NFKC", name).casefold().lstrip("@").split())

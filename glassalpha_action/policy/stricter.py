@@ -1,0 +1,214 @@
+"""Of the rules of the base commit and those of this one, the stricter count: what changed, and whose verdict stands."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from typing import Any
+
+from glassalpha_action.config import AuditConfig, Config
+from glassalpha_action.documents import KeyPath, Tree, build
+from glassalpha_action.policy.changes import Effect, change, policy_changes, shown, waiver_changes, wider
+from glassalpha_action.policy.schema import LoadedPolicy
+from glassalpha_action.policy.waivers import Waiver
+from glassalpha_action.records import Audit, Change, Outcome, Requirement, Status, sealed
+
+MODEL_PRESENT = "base: model_present"
+RULES_APPLY = "base: rules_apply"
+BESIDE = frozenset({MODEL_PRESENT, RULES_APPLY})
+
+# What of audit.yaml says how a model is judged; the rest says which model, which rows, and who they are.
+RULES: Mapping[str, Collection[str]] = {
+    "model": ("id", "use_case", "lifecycle", "threshold", "positive_label", "favorable_label"),
+    "data": ("target_column", "protected_attributes", "weight_column"),
+    "audit": ("profile", "sample_rows", "confidence"),
+    "reproducibility": ("random_seed", "strict"),
+    "policy": ("path", "waivers"),
+}
+WHOLE = ("audit", "reproducibility", "policy")
+SPOKEN: Mapping[str, str] = {
+    "model.id": "the model's id",
+    "model.use_case": "the use case, by which policies choose the models they judge,",
+    "model.threshold": "the decision threshold",
+    "model.positive_label": "the positive label",
+    "model.favorable_label": "the favourable outcome",
+    "data.target_column": "the target",
+    "data.weight_column": "the column of weights",
+    "policy.path": "the policy pointer",
+    "policy.waivers": "the folder of waivers",
+}
+WEAKENING = frozenset(SPOKEN) - {"policy.path", "policy.waivers"}
+
+
+def config_changes(base: AuditConfig, head: AuditConfig) -> tuple[Change, ...]:
+    """What changed between two audit.yaml files in how the model is judged."""
+    found = [
+        _said(section, name, getattr(getattr(base, section), name, None), getattr(getattr(head, section), name, None))
+        for section, names in RULES.items()
+        for name in names
+    ]
+    return (*(c for c in found if c), *_attribute_changes(base, head), *_elsewhere(base, head))
+
+
+def _said(section: str, name: str, before: Any, after: Any) -> Change | None:
+    what = f"{section}.{name}"
+    if what == "model.threshold":
+        before, after = (0.5 if one is None else one for one in (before, after))
+    if before == after or what == "data.protected_attributes":
+        return None
+    effect: Effect = "weakened" if what in WEAKENING and before is not None else "neutral"
+    if what == "audit.profile":
+        effect = "weakened" if after == "dev" else "strengthened"
+    if what == "reproducibility.strict":
+        effect = "strengthened" if after else "weakened"
+    if what == "reproducibility.random_seed" and after is None:
+        effect = "weakened"
+    said = SPOKEN.get(what, f"`{what}`")
+    return change(what, effect, f"audit.yaml: {said}", before, after)
+
+
+def _attribute_changes(base: AuditConfig, head: AuditConfig) -> Iterator[Change]:
+    before, after = base.data.protected_attributes, head.data.protected_attributes
+    for name in sorted({*before, *after}):
+        what = f"data.protected_attributes.{name}"
+        if name not in after:
+            said = f"audit.yaml: the protected attribute {name} is no longer audited."
+            yield Change(what=what, effect="weakened", message=said)
+        elif name not in before:
+            said = f"audit.yaml: the protected attribute {name} is audited now."
+            yield Change(what=what, effect="strengthened", message=said)
+        elif before[name] != after[name]:
+            cuts = [shown({k: v for k, v in cut.model_dump().items() if v is not None}) for cut in (before[name], after[name])]
+            said = f"audit.yaml: the protected attribute {name} was cut by {cuts[0]} and now by {cuts[1]}."
+            yield Change(what=what, effect="weakened", message=said)
+
+
+def _elsewhere(base: AuditConfig, head: AuditConfig) -> Iterator[Change]:
+    """Other rows or another model are what is under audit; they are said, and weaken nothing by themselves."""
+    for what in ("data.path", "data.score_column", "data.prediction_column", "model.path"):
+        section, name = what.split(".")
+        before, after = (getattr(getattr(one, section), name) for one in (base, head))
+        if before != after:
+            yield change(what, "neutral", f"audit.yaml: `{what}`", before, after)
+
+
+def changes(
+    base: tuple[AuditConfig, LoadedPolicy | None, Sequence[Waiver]],
+    head: tuple[AuditConfig, LoadedPolicy | None, Sequence[Waiver]],
+) -> tuple[Change, ...]:
+    """Every change in what the model is held to, the weakened first: audit.yaml, its policy, the waivers it has."""
+    gates = {gate.key: gate for gate in head[1].policy.gates} if head[1] else {}
+    mine = {base[0].model.id, head[0].model.id}
+    waivers = [[w for w in one[2] if w.model_id in mine] for one in (base, head)]
+    found = (
+        *config_changes(base[0], head[0]),
+        *policy_changes(base[1], head[1]),
+        *waiver_changes(waivers[0], waivers[1], gates),
+    )
+    order = ("weakened", "strengthened", "neutral")
+    return tuple(sorted(found, key=lambda c: order.index(c.effect)))
+
+
+def under_base_rules(base: Config, head: Config) -> Config:
+    """The head's model on the head's rows, as the base commit's audit.yaml says to judge it."""
+    return _mixed(base, head, lambda path: _is_rule(path) and not _is_rule_of_paths(path))
+
+
+def with_model_of(base: Config, head: Config) -> Config:
+    """The base commit's model on the head's rows, judged as the head says."""
+    own = {("model", "path"), ("model", "format"), ("data", "feature_columns"), ("data", "exclude_columns")}
+    return _mixed(base, head, lambda path: path[:2] in own)
+
+
+def _is_rule(path: KeyPath) -> bool:
+    return path[0] in WHOLE or (len(path) > 1 and path[1] in RULES.get(str(path[0]), ()))
+
+
+def _is_rule_of_paths(path: KeyPath) -> bool:
+    """The policy and its waivers are read where the base commit has them, not through this configuration."""
+    return path[0] == "policy"
+
+
+def _mixed(base: Config, head: Config, of_base: Any) -> Config:
+    """`head` with the values at the paths that are `of_base` taken from `base`, absent ones being absent."""
+    data: dict[str, Any] = {}
+    for tree, mine in ((head.tree, False), (base.tree, True)):
+        for section, value in tree.data.items():
+            if isinstance(value, dict) and section in {"model", "data"}:
+                kept = {name: one for name, one in value.items() if bool(of_base((section, name))) is mine}
+                data[section] = data.get(section, {}) | kept
+            elif bool(of_base((section,))) is mine:
+                data[section] = value
+    places = {p: q for p, q in head.tree.places.items() if not p or not of_base(p)}
+    places |= {p: q for p, q in base.tree.places.items() if p and of_base(p)}
+    tree = Tree(data, places)
+    return Config(head.path, build(tree, AuditConfig), tree, head.sha256)
+
+
+def absent(model_id: str) -> Requirement:
+    """The requirement that a model which the base commit configures is still there."""
+    return Requirement(
+        name=MODEL_PRESENT,
+        met=False,
+        message=f"The base commit configures the model {model_id}, and this commit does not. Keep its audit.yaml, or "
+        "first set its `lifecycle: retired` in a change of its own.",
+    )
+
+
+def inapplicable(why: str) -> Requirement:
+    """The requirement that the base commit's rules can be applied to this commit's rows."""
+    return Requirement(
+        name=RULES_APPLY,
+        met=False,
+        message=f"The base commit's rules cannot be applied to this commit's model and rows ({why.rstrip('.')}). Keep "
+        "what they need, or change the rules first in a change of its own.",
+    )
+
+
+RANKS = {Status.PASSED: 0, Status.REVIEW: 1, Status.NO_POLICY: 2, Status.BLOCKED: 3}
+
+
+def stricter(head: Audit, base: Audit) -> Audit:
+    """The stricter of two audits of one model; the head's where they are alike, or the base has no policy for it."""
+
+    def weight(audit: Audit) -> tuple[bool, int, int]:
+        return audit.enforced, RANKS[audit.status], audit.failed_gates
+
+    if base.status is Status.NO_POLICY:
+        return head
+    return base if weight(base) > weight(head) else head
+
+
+def settled(head: Audit, base: Audit | None, found: Sequence[Change]) -> Audit:
+    """The audit that stands, with the changes, and with a note that says whose rules it is judged by and why.
+
+    `base` is the same model on the same rows judged by the base commit's rules, None where they are the same rules.
+    """
+    chosen = head if base is None else stricter(head, base)
+    weakened = [c for c in found if c.effect == "weakened"]
+    notes = list(chosen.notes)
+    if weakened:
+        notes.append(
+            f"{_count(len(weakened), 'change')} would weaken what the model is held to; that takes effect only once "
+            f"merged: {' '.join(c.message for c in weakened[:5])}"
+        )
+    if base is not None and chosen is base:
+        notes.append(
+            f"Judged by the base commit's rules, under which it is {base.headline}; by its own it would be "
+            f"{head.status.value}{'' if head.enforced else ', and would not bind'}."
+        )
+    elif base is not None and (only := _only(base, head)):
+        notes.append(f"By the base commit's rules these gates fail as well: {', '.join(only)}.")
+    judged_by = "base" if base is not None and chosen is base else "head"
+    return sealed(
+        chosen.model_copy(update={"changes": tuple(found), "notes": tuple(notes), "judged_by": judged_by})
+    )
+
+
+def _only(base: Audit, head: Audit) -> list[str]:
+    """The gates that fail by the base's rules only."""
+    failing = {v.gate_id for v in head.verdicts if v.failed}
+    return [v.gate for v in base.verdicts if v.failed and v.gate_id not in failing and v.outcome is not Outcome.WAIVED]
+
+
+def _count(n: int, word: str) -> str:
+    return f"{n} {word}{'' if n == 1 else 's'}"

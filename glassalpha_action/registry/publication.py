@@ -1,0 +1,66 @@
+"""Publishes the SQLite registry built from a ledger as the single commit of a branch, where it can be downloaded."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from pydantic import SecretStr
+
+from glassalpha_action.documents import UserError
+from glassalpha_action.registry import ledger
+from glassalpha_action.registry.git import Clone
+from glassalpha_action.registry.ledger import HEAD_FILE, HEAD_LIMIT
+from glassalpha_action.registry.patience import Patience, persist
+from glassalpha_action.registry.remote import Remote
+from glassalpha_action.registry.rows import Head
+
+BRANCH = "glassalpha-registry-db"
+FILE = "model_registry.db"
+
+
+def publish(
+    remote: str,
+    database: Path,
+    head: Head,
+    *,
+    recorded_at: str,
+    branch: str = BRANCH,
+    token: SecretStr | None = None,
+    patience: Patience | None = None,
+) -> str:
+    """Make the file `database`, whose chain ends at `head`, the only commit of `branch`; returns the commit there then.
+
+    A branch that is as new or newer stays as it is. Raises UserError: 4 not published, 5 what is on the branch cannot
+    be read or is of another chain; it is then left as it is.
+    """
+    ledger.require_branch(branch)
+    content = database.read_bytes()
+    when = ledger.seconds(recorded_at)
+
+    def attempt() -> str:
+        tip = clone.fetch(branch, below=HEAD_LIMIT)
+        if tip and not _older(clone, tip, head, branch):
+            return tip
+        message = f"Registry up to record {head.seq}\n\nHead: {head.seq}:{head.link}"
+        files = [(FILE, content), (HEAD_FILE, ledger.write_head(head))]
+        commit = ledger.commit_dated(clone, f"refs/publication/{tip or 'first'}", when, message, files, None)
+        clone.push(commit, branch, instead_of=tip)
+        return commit
+
+    with Clone(Remote.parse(remote, token)) as clone:
+        return persist(attempt, f"{clone.remote}: {branch} was not published", patience)
+
+
+def _older(clone: Clone, tip: str, head: Head, branch: str) -> bool:
+    """Whether the publication at `tip` is older than `head`."""
+    listed = [line.partition("\t") for line in clone.lines("ls-tree", "-z", "--full-tree", tip)]
+    facts = {path: facts.split() for facts, _, path in listed}
+    if facts.get(HEAD_FILE, [])[:2] != ["100644", "blob"]:
+        raise UserError(f"the branch {branch} holds no {HEAD_FILE}, so no registry: it was left as it is", exit_code=5)
+    with clone.blobs() as blobs:
+        there = ledger.read_head(next(blobs.read([facts[HEAD_FILE][2]], HEAD_LIMIT)))
+    if there.seq == head.seq and there.link != head.link:
+        raise UserError(
+            f"the branch {branch} holds another chain of {head.seq} records: it was left as it is", exit_code=5
+        )
+    return there.seq < head.seq

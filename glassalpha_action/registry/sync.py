@@ -1,0 +1,55 @@
+"""Fills a registry from a ledger, and tells whether a registry is the one that its ledger makes."""
+
+from __future__ import annotations
+
+from pydantic import SecretStr
+
+from glassalpha_action.documents import UserError
+from glassalpha_action.registry import ledger
+from glassalpha_action.registry.contract import Registry
+from glassalpha_action.registry.git import Clone
+from glassalpha_action.registry.patience import persist
+from glassalpha_action.registry.remote import Remote
+
+PLACES = "SELECT seq, link FROM records ORDER BY seq"
+
+
+def sync(remote: str, registry: Registry, *, branch: str = ledger.BRANCH, token: SecretStr | None = None) -> int:
+    """Add to `registry` the records of the ledger that it lacks, all or none; returns how many those were.
+
+    `remote` is a URL or the path of a repository. What the registry holds must be the beginning of the ledger; only
+    what follows is fetched. Raises UserError: 2 there is no ledger, 4 it cannot be reached or the registry not
+    written, 5 the ledger is broken or the registry holds something else.
+    """
+    with Clone(Remote.parse(remote, token)) as clone:
+        before = registry.head()
+        at = ledger.open_branch(clone, branch, below=ledger.HEAD_LIMIT if before.seq else None)
+        held = {(row["id"], row["stage"]) for row in registry.fetch("SELECT id, stage FROM records")}
+        if held - at.files.keys():
+            raise UserError(
+                f"{registry.name} holds a record that the ledger does not hold: it was filled from elsewhere, or the "
+                "ledger lost it; unite two registries with `glassalpha registry merge`",
+                exit_code=5,
+            )
+        new = [file for key, file in at.files.items() if key not in held]
+        if before.seq and new:
+            persist(lambda: clone.bring([file.oid for file in new]), f"{clone.remote} cannot be read")
+        added = registry.append_records(ledger.walk(clone, at, new, before))
+    found = registry.fetch("SELECT link FROM records WHERE seq = :seq", {"seq": at.head.seq})
+    if not found or found[0]["link"] != at.head.link:
+        raise UserError(f"{registry.name} was written by another process meanwhile and left the ledger", exit_code=5)
+    return added
+
+
+def mismatch(copy: Registry, registry: Registry) -> list[str]:
+    """How `registry` differs from `copy`, which was filled from its ledger: one sentence, none where they agree."""
+    wanted, found = copy.fetch(PLACES), registry.fetch(PLACES)
+    for ours, theirs in zip(wanted, found, strict=False):
+        if ours != theirs:
+            return [f"record {theirs['seq']} of {registry.name} is not the ledger's"]
+    if len(found) < len(wanted):
+        ends = f"{registry.name} ends at record {len(found)}, the ledger at {len(wanted)}"
+        return [f"{ends}: `glassalpha registry sync` brings what is new, or what was removed"]
+    if len(found) > len(wanted):
+        return [f"{registry.name} has {len(found)} records, the ledger only {len(wanted)}: the ledger lost records"]
+    return []
