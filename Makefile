@@ -32,7 +32,8 @@ demo: .venv/runtime ## Train, audit, gate, record and show four models on real a
 	  $(BIN)/glassalpha audit --config examples/$$audit.audit.yaml --as-of $(DEMO_DATE) --output $$name.html --output $$name.pdf; \
 	  [ $$? -le 1 ] || exit 1; \
 	done
-	@echo; $(BIN)/glassalpha registry submit --database $(REGISTRY) $(REPORTS)/*.audit.json
+	@echo; $(BIN)/glassalpha registry init --database $(REGISTRY)
+	@$(BIN)/glassalpha registry submit --database $(REGISTRY) $(REPORTS)/*.audit.json
 	@echo; $(BIN)/glassalpha registry list --database $(REGISTRY)
 	@echo; $(BIN)/glassalpha portal build --database $(REGISTRY) --out build/portal
 	@echo; echo "Look at  build/portal/index.html              the portal that leadership reads"

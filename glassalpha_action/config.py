@@ -146,9 +146,10 @@ class ReproducibilityBlock(Document):
 
 
 class PolicyBlock(Document):
-    """`policy:` the file to be judged by."""
+    """`policy:` the file to be judged by, and the folder of waivers from it, else `waivers` beside the policy."""
 
     path: Text
+    waivers: Text | None = None
 
 
 class RegistryBlock(Document):

@@ -28,35 +28,20 @@ def run(
     strict: bool = False,
     as_of: str | None = None,
     model_trust: str = "sandbox",
+    base: Path | None = None,
+    waivers: Path | None = None,
+    policy_sha256: str | None = None,
+    database: str | None = None,
 ) -> Audit:
     """Audit the model that `config_path` describes, by `policy` (a path or a pack's name) or the one it names.
 
-    `as_of` is the day of the audit, YYYY-MM-DD, today in UTC where it is not given. Raises UserError.
+    `as_of` is the day of the audit, YYYY-MM-DD, today in UTC where it is not given. With `base`, a checkout of the base
+    commit, its rules judge as well and the stricter verdict stands. Raises UserError.
     """
-    from glassalpha_action.config import load as load_config
+    from glassalpha_action.cli.judging import Asked, judged
 
-    return _run(load_config(config_path), policy, strict, as_of, model_trust)
-
-
-def _run(config: Config, policy: str | None, strict: bool, as_of: str | None, model_trust: str) -> Audit:
-    from glassalpha_action.audit import audit as judge
-    from glassalpha_action.load.model import Trust
-    from glassalpha_action.load.provenance import commit_at
-    from glassalpha_action.load.subject import load
-
-    day = _day(as_of)
-    chosen = load_policy(config, policy)
-    subject = load(
-        config,
-        as_of=day.isoformat(),
-        commit=commit_at(config.path.parent),
-        strict=strict,
-        trust=Trust(model_trust),
-        policy_sha256=chosen.sha256 if chosen else None,
-    )
-    return judge(
-        subject.rows, config=config.document, data=subject.data, provenance=subject.provenance, policy=chosen, today=day
-    )
+    asked = Asked(policy, strict, _day(as_of), model_trust, base, waivers, policy_sha256, database)
+    return judged(config_path, asked)
 
 
 def _day(as_of: str | None) -> date:
@@ -117,14 +102,24 @@ def write(audit: Audit, outputs: Sequence[Path]) -> list[Path]:
     return list(dict.fromkeys(written))
 
 
+def registry_of(config: Config, database: str | None) -> str | None:
+    """The registry that --database or audit.yaml names; a file in audit.yaml is relative to the file that names it."""
+    named = config.document.registry.database
+    if database or not named:
+        return database
+    scheme, sign, rest = named.partition(":///")
+    if sign and scheme.lower() == "sqlite":
+        place = config.tree.place(("registry", "database"))
+        return str((Path(place.file) if place else config.path).parent / rest)
+    return named if "://" in named else str(config.resolve("registry", "database"))
+
+
 def submit(audit: Audit, config: Config, database: str | None) -> str:
     """Record `audit` where --database or audit.yaml says; returns what to tell the user."""
     from glassalpha_action import registry, settings
     from glassalpha_action.config import filled
 
-    place = database or (
-        str(config.resolve("registry", "database")) if config.document.registry.database else settings.database()
-    )
+    place = registry_of(config, database) or settings.database()
     metadata = filled(config.document.registry.metadata, settings.variables(), config.where("registry", "metadata"))
     if audit.model.team and "team" not in metadata:
         metadata = {**metadata, "team": audit.model.team}
@@ -161,6 +156,15 @@ def submit(audit: Audit, config: Config, database: str | None) -> str:
 )
 @click.option("--submit", "submit_", is_flag=True, help="Record the audit in the registry.")
 @click.option("--database", help="The registry to record in; else audit.yaml's.")
+@click.option(
+    "--base",
+    type=click.Path(path_type=Path, file_okay=False),
+    help="A checkout of the base commit: its rules judge as well, and the stricter verdict stands.",
+)
+@click.option(
+    "--waivers", type=click.Path(path_type=Path), help="The folder of waivers; else `waivers` beside the policy."
+)
+@click.option("--policy-sha256", metavar="DIGEST", help="The digest that the policy must have.")
 @click.option("--quiet", is_flag=True, help="Print only errors.")
 def audit(
     config_path: Path,
@@ -172,25 +176,41 @@ def audit(
     fail_on: str,
     submit_: bool,
     database: str | None,
+    base: Path | None,
+    waivers: Path | None,
+    policy_sha256: str | None,
     quiet: bool,
 ) -> Any:
     """Audit one model and judge it by a policy."""
     from glassalpha_action import settings
     from glassalpha_action.config import load as load_config
+    from glassalpha_action.records import Status
     from glassalpha_action.report import check_formats
     from glassalpha_action.report.terminal import render_text
 
     check_formats(outputs)
-    config = load_config(config_path)
-    found = _run(config, policy, strict, as_of, model_trust)
+    found = run(
+        config_path,
+        policy=policy,
+        strict=strict,
+        as_of=as_of,
+        model_trust=model_trust,
+        base=base,
+        waivers=waivers,
+        policy_sha256=policy_sha256,
+        database=database,
+    )
     if not quiet:
         on_terminal = sys.stdout.isatty()
         click.echo(render_text(found, colour=settings.colour(on_terminal)), nl=False)
-        if found.policy is None:
+        if found.policy is None and found.status is Status.NO_POLICY:
             click.echo("  Name a policy with --policy-gates, or in audit.yaml under `policy:`.", err=True)
     for path in write(found, outputs):
         if not quiet:
             click.echo(f"  wrote {path}")
+    if not config_path.is_file():
+        return exit_code(found, fail_on)
+    config = load_config(config_path)
     block = config.document.registry
     if submit_ or (block.enabled and block.auto_submit and settings.under_ci()):
         said = submit(found, config, database)

@@ -15,6 +15,7 @@ COMMANDS = {
     "metrics": ("metrics", "List the metrics a policy may name, and what each means."),
     "explain": ("explain", "Say what a failed gate means and how to fix it."),
     "registry": ("registry", "Keep audits in an append-only registry and ask it questions."),
+    "model": ("model", "Approve a model, reject it, or take an approval back."),
     "portal": ("portal", "Show the registry as a web site that needs no server."),
     "doctor": ("doctor", "Check this installation, and say what to do about what is missing."),
     "action": ("action", "Run as the GitHub Action, from the runner's environment."),

@@ -42,6 +42,22 @@ def csv_text(names: Sequence[str], rows: Sequence[Mapping[str, Any]]) -> str:
     return out.getvalue()
 
 
+def parquet_bytes(names: Sequence[str], rows: Sequence[Mapping[str, Any]]) -> bytes:
+    """Rows as a Parquet file, every value as it is; a mapping becomes its JSON text."""
+    from glassalpha_action.documents import UserError
+
+    try:
+        import pyarrow
+        from pyarrow import parquet
+    except ImportError as error:
+        raise UserError("Parquet needs pyarrow: pip install 'glassalpha-action[parquet]'") from error
+
+    columns = {name: [json.dumps(v) if isinstance(v := row[name], dict) else v for row in rows] for name in names}
+    sink = pyarrow.BufferOutputStream()
+    parquet.write_table(pyarrow.table(columns), sink)
+    return bytes(sink.getvalue().to_pybytes())
+
+
 def _csv_cell(value: object) -> object:
     if isinstance(value, dict):
         value = json.dumps(value) if value else ""

@@ -27,19 +27,16 @@ def decision(kind: str, row: Row, *, by: str, at: str, reason: str, source: str 
 
 def refusal(row: Row, by: str) -> str | None:
     """Why `by` may not approve the audit in `row`; None where nothing stands against it."""
-    if row.stage != "main":
-        return "it was only proposed: approve the audit on main"
-    if row.profile == "dev":
-        return "it is a dev-profile audit, which is not for approval: run the full audit"
-    if row.status not in {Status.PASSED, Status.REVIEW} or not row.enforced:
-        return f"its status is {row.headline}: only PASSED and REVIEW can be approved"
-    if not by.strip():
-        return "an approval needs a name"
-    if _same(by, row.owner):
-        return f"{by} owns the model: another person must approve it"
-    if _same(by, row.author):
-        return f"{by} made the change that was audited: another person must approve it"
-    return None
+    approvable = row.status in {Status.PASSED, Status.REVIEW} and row.enforced
+    rules = (
+        (row.stage != "main", "it was only proposed: approve the audit on main"),
+        (row.profile == "dev", "it is a dev-profile audit, which is not for approval: run the full audit"),
+        (not approvable, f"its status is {row.headline}: only PASSED and REVIEW can be approved"),
+        (not by.strip(), "an approval needs a name"),
+        (_same(by, row.owner), f"{by} owns the model: another person must approve it"),
+        (_same(by, row.author), f"{by} made the change that was audited: another person must approve it"),
+    )
+    return next((why for broken, why in rules if broken), None)
 
 
 def approved(registry: Registry) -> frozenset[str]:
@@ -53,7 +50,7 @@ def live(events: Iterable[Event], rows: Sequence[Row]) -> frozenset[str]:
     """The ids of the audits among `rows` that a live approval covers: the one approved, and equal or better ones since.
 
     `events` are in the order of the chain, `rows` the audits on main by model, oldest first. The last decision on a
-    model holds. An approval is void once the model's or the policy's digest changes, a later audit is worse or the audit
+    model holds. An approval is void once the model's or the policy's digest changes, a later audit is worse or this one
     is superseded; where the audit knows no digest of the model, any later audit voids it. Dev audits change nothing.
     """
     last = {event.subject: event for event in events if event.kind in DECISIONS}

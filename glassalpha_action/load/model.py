@@ -84,7 +84,7 @@ SENTENCES = {
     "glassalpha-action",
     "load": "{file} cannot be opened as {format} file ({detail}): it is damaged, cut short or of another kind; save "
     "the model again with {save}",
-    "crashed": "{file} crashed its reader ({detail}): as {format} file it is damaged, cut short or of another kind; save "
+    "crashed": "{file} crashed its reader ({detail}): as {format} file it is damaged or cut short; save "
     "the model again with {save}",
     "module": "{file} needs code that is not installed here ({detail}): install the package that defines it, or save "
     "the model with classes of installed packages only",

@@ -40,20 +40,34 @@ def newcombe(a: tuple[float, float], b: tuple[float, float], confidence: float) 
     return max(-1.0, d - math.hypot(pa - la, ub - pb)), min(1.0, d + math.hypot(ua - pa, pb - lb))
 
 
+def simultaneous(confidence: float, comparisons: float) -> float:
+    """Bonferroni's confidence of each of so many intervals that together hold with `confidence`."""
+    return 1 - (1 - confidence) / max(1.0, comparisons)
+
+
+def farthest(value: Floats, low: Floats, high: Floats) -> Interval:
+    """Interval of max − min of independent estimates (k,), k > 1, from the limits of each, over all pairs at once.
+
+    A pair's limits come from its members' as Newcombe's do from Wilson's (the method of variance estimates recovery).
+    """
+    below, above = np.maximum(0, value - low), np.maximum(0, high - value)
+    apart = value[:, None] - value
+    others = ~np.eye(value.size, dtype=bool)
+    least = (apart - np.hypot(below[:, None], above))[others].max()
+    most = (apart + np.hypot(above[:, None], below))[others].max()
+    return max(0.0, float(least)), float(most)
+
+
 def gap(rates: Sequence[tuple[float, float]], confidence: float, families: int = 1) -> Interval:
     """Interval of max − min over groups of (successes, n): Newcombe's over all pairs at once, Bonferroni-corrected.
 
     `families` > 1 corrects further, for a gap that is the larger of several.
     """
-    pairs = len(rates) * (len(rates) - 1) / 2
-    corrected = 1 - (1 - confidence) / (pairs * families)
+    corrected = simultaneous(confidence, len(rates) * (len(rates) - 1) / 2 * families)
     p = np.array([k / n for k, n in rates])
-    below, above = np.abs(np.array([wilson(k, n, corrected) for k, n in rates]).T - p)
-    apart = p[:, None] - p
-    others = ~np.eye(len(rates), dtype=bool)
-    low = (apart - np.hypot(below[:, None], above))[others].max()
-    high = (apart + np.hypot(above[:, None], below))[others].max()
-    return max(0.0, float(low)), min(1.0, float(high))
+    low, high = np.array([wilson(k, n, corrected) for k, n in rates]).T
+    least, most = farthest(p, low, high)
+    return least, min(1.0, most)
 
 
 def delong(auc: float, positive: Floats, negative: Floats, confidence: float) -> Interval | None:
@@ -69,11 +83,47 @@ def delong(auc: float, positive: Floats, negative: Floats, confidence: float) ->
     return max(0.0, auc - half), min(1.0, auc + half)
 
 
-def ratio(a: tuple[float, float], b: tuple[float, float], confidence: float) -> Interval | None:
-    """Katz's log interval of rate(a) / rate(b) (Katz et al. 1978); None where a rate is 0."""
-    if a[0] == 0 or b[0] == 0:
-        return None
-    log = math.log((a[0] / a[1]) / (b[0] / b[1]))
-    error = math.sqrt(max(0.0, 1 / a[0] - 1 / a[1] + 1 / b[0] - 1 / b[1]))
-    half = z_of(confidence) * error
-    return math.exp(log - half), math.exp(log + half)
+def ratios(rates: Sequence[tuple[float, float]], confidence: float) -> tuple[Floats, Floats]:
+    """(k, k) each: the limits of rate i / rate j by Katz's log interval, for k (successes, n) (Katz et al. 1978).
+
+    Where a rate is 0 or 1 Katz's has no width to go by, and the limits come from Wilson's of each rate instead (Zou
+    and Donner 2008). Nothing bounds a ratio to a rate of 0: its limits are 0 and infinity.
+    """
+    hits, n = np.array(rates, dtype=np.float64).T
+    p = hits / n
+    low, high = np.array([wilson(*one, confidence) for one in rates]).T
+    inner, some = (hits > 0) & (hits < n), hits > 0
+    log = np.log(np.where(some, p, 1.0))
+    variance = np.where(some, 1 / np.where(some, hits, 1.0) - 1 / n, 0.0)
+    half = z_of(confidence) * np.sqrt(variance[:, None] + variance)
+    katz = np.exp(log[:, None] - log - half), np.exp(log[:, None] - log + half)
+    product = p[:, None] * p
+    under = product**2 - (low * (2 * p - low))[:, None] * (high * (2 * p - high))
+    over = product**2 - (high * (2 * p - high))[:, None] * (low * (2 * p - low))
+    base = np.where(some, high * (2 * p - high), 1.0), np.where(some, low * (2 * p - low), 1.0)
+    least = np.maximum(0.0, (product - np.sqrt(np.maximum(0.0, under))) / base[0])
+    most = (product + np.sqrt(np.maximum(0.0, over))) / base[1]
+    both = inner[:, None] & inner
+    return np.where(some, np.where(both, katz[0], least), 0.0), np.where(some, np.where(both, katz[1], most), np.inf)
+
+
+def ratio(a: tuple[float, float], b: tuple[float, float], confidence: float) -> Interval:
+    """The interval of rate(a) / rate(b), each (successes, n); `b` with a success."""
+    low, high = ratios([a, b], confidence)
+    return float(low[0, 1]), float(high[0, 1])
+
+
+def least_ratio(rates: Sequence[tuple[float, float]], confidence: float) -> Interval:
+    """Interval of min / max over groups of (successes, n), not all 0: over all pairs at once, Bonferroni-corrected."""
+    low, high = ratios(rates, simultaneous(confidence, len(rates) * (len(rates) - 1) / 2))
+    others = ~np.eye(len(rates), dtype=bool)
+    return float(low[others].min()), min(1.0, float(high[others].min()))
+
+
+def logit(share: float, n: float, confidence: float) -> Interval:
+    """The interval of a share by its log odds, its variance as if binomial of `n`; Wilson's where it is 0 or 1."""
+    if not 0 < share < 1:
+        return wilson(share * n, n, confidence)
+    half = z_of(confidence) / math.sqrt(n * share * (1 - share))
+    odds = math.log(share / (1 - share))
+    return 1 / (1 + math.exp(half - odds)), 1 / (1 + math.exp(-half - odds))

@@ -3,14 +3,27 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
+from datetime import date
 from typing import Any
 
 from glassalpha_action.config import AuditConfig, Config
 from glassalpha_action.documents import KeyPath, Tree, build
-from glassalpha_action.policy.changes import Effect, change, policy_changes, shown, waiver_changes, wider
+from glassalpha_action.policy.changes import change, policy_changes, shown, waiver_changes
+from glassalpha_action.policy.compare import Effect
 from glassalpha_action.policy.schema import LoadedPolicy
+from glassalpha_action.policy.verdict import decide
 from glassalpha_action.policy.waivers import Waiver
-from glassalpha_action.records import Audit, Change, Outcome, Requirement, Status, sealed
+from glassalpha_action.records import (
+    Audit,
+    Change,
+    DataSummary,
+    Outcome,
+    Provenance,
+    Requirement,
+    Status,
+    sealed,
+    sha256,
+)
 
 MODEL_PRESENT = "base: model_present"
 RULES_APPLY = "base: rules_apply"
@@ -77,7 +90,10 @@ def _attribute_changes(base: AuditConfig, head: AuditConfig) -> Iterator[Change]
             said = f"audit.yaml: the protected attribute {name} is audited now."
             yield Change(what=what, effect="strengthened", message=said)
         elif before[name] != after[name]:
-            cuts = [shown({k: v for k, v in cut.model_dump().items() if v is not None}) for cut in (before[name], after[name])]
+            cuts = [
+                shown({k: v for k, v in cut.model_dump().items() if v is not None})
+                for cut in (before[name], after[name])
+            ]
             said = f"audit.yaml: the protected attribute {name} was cut by {cuts[0]} and now by {cuts[1]}."
             yield Change(what=what, effect="weakened", message=said)
 
@@ -164,6 +180,47 @@ def inapplicable(why: str) -> Requirement:
     )
 
 
+def gone(config: AuditConfig, tool_version: str, today: date) -> Audit:
+    """The audit of a model that the base commit configures and this one does not: nothing measured, and blocked.
+
+    One that is retired at the base commit has nothing left to judge.
+    """
+    model = config.model
+    retired = model.lifecycle == "retired"
+    decision = decide(
+        None,
+        [],
+        provenance := Provenance(as_of=today.isoformat(), tool_version=tool_version, predictions_sha256=sha256(b"")),
+        model.card(),
+        today,
+        config.audit.profile,
+        beside=() if retired else (absent(model.id),),
+    )
+    said = "its audit.yaml is gone" + (", as it may be: the model is retired." if retired else ".")
+    label = model.positive_label or ""
+    return sealed(
+        Audit(
+            audit_id="",
+            status=decision.status,
+            enforced=decision.enforced,
+            would_be=None if decision.enforced else decision.status,
+            notes=(f"Nothing was measured: {said}",),
+            model=model.card(),
+            policy=None,
+            requirements=decision.requirements,
+            data=DataSummary(
+                rows=0,
+                positives=0,
+                positive_label=label,
+                favorable_label=model.favorable_label or "",
+                threshold=None,
+                target=config.data.target_column,
+            ),
+            provenance=provenance,
+        )
+    )
+
+
 RANKS = {Status.PASSED: 0, Status.REVIEW: 1, Status.NO_POLICY: 2, Status.BLOCKED: 3}
 
 
@@ -199,9 +256,7 @@ def settled(head: Audit, base: Audit | None, found: Sequence[Change]) -> Audit:
     elif base is not None and (only := _only(base, head)):
         notes.append(f"By the base commit's rules these gates fail as well: {', '.join(only)}.")
     judged_by = "base" if base is not None and chosen is base else "head"
-    return sealed(
-        chosen.model_copy(update={"changes": tuple(found), "notes": tuple(notes), "judged_by": judged_by})
-    )
+    return sealed(chosen.model_copy(update={"changes": tuple(found), "notes": tuple(notes), "judged_by": judged_by}))
 
 
 def _only(base: Audit, head: Audit) -> list[str]:

@@ -309,7 +309,7 @@ def decide(
     blocks, whatever the policy says.
     """
     if loaded is None:
-        return _beside(without_policy(profile), beside)
+        return _beside(without_policy(profile, retired=model.lifecycle == "retired"), beside)
     policy = loaded.policy
     gates = [gate.of(model.id) for gate in policy.gates]
     rows = [(gate, *one, loaded.line(i)) for i, (gate, one) in enumerate(zip(gates, measured, strict=True))]
@@ -362,9 +362,9 @@ def _outside(policy: Policy, model: ModelCard, today: date) -> str | None:
     return None
 
 
-def without_policy(profile: str) -> Decision:
-    """What is decided where no policy was given."""
-    notes = unbound(profile)
+def without_policy(profile: str, *, retired: bool = False) -> Decision:
+    """What is decided where no policy was given; a retired model needs none."""
+    notes = (*unbound(profile), *(["The model is retired."] if retired else []))
     return Decision(notes=("No policy was given, so nothing was judged.", *notes), enforced=not notes)
 
 

@@ -11,7 +11,7 @@ import signal
 import subprocess
 import tempfile
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
@@ -78,7 +78,7 @@ class Clone:
         to = f"refs/tip/{branch}"
         result = self._run(["fetch", *options, *limited, NAME, f"+refs/heads/{branch}:{to}"])
         if result.code and limited and "filter" in result.err:
-            result = self._run(["fetch", *options, NAME, f"+refs/heads/{branch}:{to}"])
+            result = self._run(["fetch", *options, "--no-filter", NAME, f"+refs/heads/{branch}:{to}"])
         if result.code and "couldn't find remote ref" in result.err:
             return None
         if result.code:
@@ -153,8 +153,9 @@ class Blobs:
         """The files with these object ids; UserError (5) for one that is missing or beyond `limit` bytes."""
         # One at a time, so that neither side of the pipe ever waits for the other with a full buffer.
         for wanted in ids:
-            self._in.write(f"{wanted}\n".encode())
-            self._in.flush()
+            with suppress(BrokenPipeError):
+                self._in.write(f"{wanted}\n".encode())
+                self._in.flush()
             header = self._out.readline(200).split()
             if not header:
                 raise UnreachableError(f"the file {wanted[:12]} was not sent")
@@ -165,6 +166,19 @@ class Blobs:
                 raise UserError(f"the ledger's file {wanted[:12]} is larger than {limit:,} bytes", exit_code=5)
             content = self._out.read(size + 1)
             yield content[:-1]
+
+
+def origin(folder: Path) -> str:
+    """The address of the remote `origin` of the repository that `folder` is in; UserError (2) where there is none."""
+    environment = _environment(Remote(""))
+    found = []
+    for question in (["remote", "get-url", "origin"], ["rev-parse", "--show-toplevel"]):
+        with _process(question, folder, environment) as process:
+            found.append(process.communicate(timeout=TIMEOUT_SECONDS)[0].decode(errors="replace").strip())
+        if process.returncode:
+            raise UserError("this folder is in no git repository with a remote origin: name the ledger with --ledger")
+    url, top = found
+    return str(Path(top) / url) if url.startswith(".") else url
 
 
 @contextmanager
@@ -190,6 +204,9 @@ def _process(
         finally:
             if process.poll() is None:
                 os.killpg(process.pid, signal.SIGKILL)
+            if process.stdin:
+                with suppress(BrokenPipeError):
+                    process.stdin.close()
 
 
 def _environment(remote: Remote) -> dict[str, str]:
@@ -199,7 +216,7 @@ def _environment(remote: Remote) -> dict[str, str]:
         for name, value in settings.variables().items()
         if not name.startswith("GIT_") or name in KEPT_VARIABLES
     }
-    config = CONFIG | {f"remote.{NAME}.url": remote.url}
+    config = CONFIG | ({f"remote.{NAME}.url": remote.url} if remote.url else {})
     if remote.local:
         config[f"remote.{NAME}.uploadpack"] = UPLOAD_PACK
     if remote.header is not None:

@@ -18,7 +18,6 @@ FORMAT = "glassalpha-record/1"
 MOMENT = "%Y-%m-%dT%H:%M:%SZ"
 MOMENT_SHAPE = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ", re.ASCII)
 CONTENT_LIMIT = 64 << 20
-STAGES = ("main", "proposed")
 STATUSES = {status.value: status for status in Status}
 MEASURED = ("metric", "attribute", "unit", "value", "exact", "reason", "low", "high", "confidence", "n")
 JUDGED = ("gate_id", "metric", "attribute", "severity", "outcome", "raw_outcome", "value", "low", "high", "n",
@@ -28,6 +27,7 @@ CARD = ("name", "version", "use_case", "owner", "developer", "validator", "tier"
         "limitations")  # fmt: skip
 
 Stage = Literal["main", "proposed"]
+STAGES: tuple[Stage, ...] = ("main", "proposed")
 Cells = dict[str, Any]
 
 

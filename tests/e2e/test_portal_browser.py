@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import axe_playwright_python
 import pytest
 from playwright.sync_api import Browser, Page, sync_playwright
 
@@ -18,7 +19,6 @@ from tests.e2e.engine import ROOT
 from tests.pages.portfolios import HOSTILE, hostile_audit, registry
 
 pytestmark = pytest.mark.e2e
-AXE_VERSION = "4.14.1"
 FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
          "--disable-component-update", "--disable-sync"]  # fmt: skip
 MODEL = "models/credit_v2/index.html"
@@ -97,14 +97,8 @@ def look(browser: Browser, portal: Path, width: int, scheme: str) -> Iterator[Se
 
 @pytest.fixture(scope="session")
 def axe() -> Path:
-    """The accessibility checker's script, fetched once."""
-    place = ROOT / ".cache" / "npm"
-    script = place / "node_modules" / "axe-core" / "axe.min.js"
-    if not script.is_file():
-        place.mkdir(parents=True, exist_ok=True)
-        subprocess.run(["npm", "install", "--no-save", "--prefix", str(place), f"axe-core@{AXE_VERSION}"], check=True,
-                       capture_output=True, timeout=300)  # fmt: skip
-    return script
+    """The accessibility checker's script, as its Python distribution carries it."""
+    return Path(axe_playwright_python.__file__).parent / "axe.min.js"
 
 
 def test_every_shape_is_accessible_fits_the_window_and_asks_nobody(

@@ -7,12 +7,15 @@ from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
+from pyarrow import parquet
 
+from glassalpha_action.cli import model as model_cli
 from glassalpha_action.cli import registry as cli
 from glassalpha_action.documents import UserError
-from glassalpha_action.records import Audit, Requirement, Status
-from glassalpha_action.registry import connect
+from glassalpha_action.records import Audit, Requirement, Status, sealed
+from glassalpha_action.registry import Row, connect
 from tests import samples
+from tests.registry import judged
 from tests.registry.backends import HOSTILE, NOW, TODAY
 
 SOURCE_LISTING = """\
@@ -48,24 +51,57 @@ def saved(audit: Audit, name: str = "report.audit.json") -> str:
     return name
 
 
+def approve(model: str, by: str = "Model Review Board") -> str:
+    return CliRunner().invoke(
+        model_cli.model, ["approve", model, "--by", by, "--reason", "as reviewed"], catch_exceptions=False,
+        standalone_mode=False,
+    ).stdout  # fmt: skip
+
+
 def fill_as_in_the_source() -> None:
     """The portfolio of the source document."""
     run("init")
-    unmet = Requirement(name="seed_required", met=False, message="Set one.")
-    for model, status, day, team, fields in (
-        ("credit_model_v2", Status.BLOCKED, "2025-01-05", "credit-risk", {}),
-        ("fraud_model_v3", Status.PASSED, "2025-01-03", "fraud", {}),
-        ("loan_pricing_v1", Status.REVIEW, "2024-12-20", "lending", {"requirements": (unmet,)}),
+    for model, status, day, team in (
+        ("credit_model_v2", Status.BLOCKED, "2025-01-05", "credit-risk"),
+        ("fraud_model_v3", Status.PASSED, "2025-01-03", "fraud"),
+        ("loan_pricing_v1", Status.REVIEW, "2024-12-20", "lending"),
     ):
-        run("submit", saved(samples.audit(model, status, day, team, **fields)))
+        run("submit", saved(judged.audit(model, status, day, team)))
 
 
 def test_the_listing_of_the_source_to_the_character() -> None:
     fill_as_in_the_source()
     assert run("list") == SOURCE_LISTING.replace("APPROVED", "PASSED")
-    with connect("model_registry.db") as registry:
-        rows = registry.query_all()
-    assert cli.listing(rows, approved=frozenset({rows[1].audit_id})) == SOURCE_LISTING
+    approve("fraud_model_v3")
+    assert run("list") == SOURCE_LISTING
+    assert run("verify").startswith("model_registry.db is whole: 4 records, anchor 4:")
+
+
+def test_a_listing_can_be_sorted_and_filtered_by_what_it_shows() -> None:
+    fill_as_in_the_source()
+    approve("fraud_model_v3")
+
+    def models(*options: str) -> list[str]:
+        return [line.split()[0][0] for line in run("list", *options).splitlines()[1:]]
+
+    assert models("--sort", "last_audit") == ["l", "f", "c"]
+    assert models("--sort", "failed_gates", "--reverse") == ["c", "l", "f"]
+    assert models("--sort", "status") == ["f", "c", "l"]
+    assert models("--status", "APPROVED") == ["f"]
+    assert models("--status", "PASSED") == ["f"]
+    assert models("--team", "lending", "--use-case", "credit_scoring") == ["l"]
+
+
+def test_a_listing_as_csv_has_every_column() -> None:
+    fill_as_in_the_source()
+    approve("fraud_model_v3")
+    rows = list(csv.DictReader(io.StringIO(run("list", "--csv"))))
+    assert [(row["model_id"], row["status"], row["shown"]) for row in rows][1] == (
+        "fraud_model_v3",
+        "PASSED",
+        "APPROVED",
+    )
+    assert set(rows[0]) == {*Row._fields, "shown"}
 
 
 def test_failed_gates_lists_strictly_those_with_failures() -> None:
@@ -113,14 +149,9 @@ def test_the_database_comes_from_the_option_else_the_environment(monkeypatch: py
     assert refused("list", "--database", "none.db").exit_code == 2
 
 
-def test_postgresql_is_refused_plainly() -> None:
-    error = refused("init", "--database", "postgresql://bob:hunter2@host/model_registry")
-    assert (error.exit_code, "PostgreSQL" in str(error), "hunter2" in str(error)) == (2, True, False)
-
-
 def test_submit_prints_the_anchor_that_verify_takes() -> None:
     run("init")
-    name = saved(samples.audit())
+    name = saved(judged.audit())
     said = run("submit", name, "--metadata", "team=risk", "--metadata", "cost_center=CR-4501", "--author", "grace")
     with connect("model_registry.db") as registry:
         anchor = registry.head().anchor
@@ -172,17 +203,50 @@ def test_a_missing_and_an_altered_audit_are_refused() -> None:
     assert "holds no audits" in run("list")
 
 
-def test_verify_names_the_first_broken_record(file: Path) -> None:
+def test_verify_names_the_first_broken_record() -> None:
     import sqlite3
 
-    database = sqlite3.connect(file)
+    fill_as_in_the_source()
+    database = sqlite3.connect("model_registry.db")
     database.execute("DROP TRIGGER gates_no_update")
     database.execute("UPDATE gates SET outcome = 'PASS'")
     database.commit()
     database.close()
-    error = refused("verify", "--database", str(file))
+    error = refused("verify")
     assert error.exit_code == 5
     assert "is broken: record 1: its rows in gates" in str(error)
+
+
+def test_verify_judges_every_audit_again() -> None:
+    run("init")
+    forged = sealed(judged.audit().model_copy(update={"status": Status.PASSED}))
+    run("submit", saved(judged.audit("honest")), "--json")
+    run("submit", saved(forged))
+    error = refused("verify")
+    assert (error.exit_code, "record 2: its status is PASSED, but judged again it is BLOCKED" in str(error)) == (
+        5,
+        True,
+    )
+
+
+def test_a_correction_is_submitted_and_shown() -> None:
+    run("init")
+    wrong, right = judged.audit(), judged.audit(status=Status.PASSED, as_of="2025-01-04")
+    run("submit", saved(wrong))
+    for options in (["--supersedes", wrong.audit_id], ["--reason", "stale labels"],
+                    ["--supersedes", wrong.audit_id, "--reason", " "]):  # fmt: skip
+        assert "needs both" in str(refused("submit", saved(right), *options))
+    both = ["--supersedes", wrong.audit_id[:12], "--reason", "stale labels"]
+    assert "alone" in str(refused("submit", saved(right), saved(wrong, "w.json"), *both))
+    assert "holds no audit" in str(refused("submit", saved(right), "--supersedes", "0" * 12, "--reason", "stale"))
+    run("submit", saved(right), *both)
+    text = run("show", "credit_model_v2")
+    assert f"supersedes   | {wrong.audit_id}\n" in text
+    assert "reason       | stale labels\n" in text
+    assert [line.split(" | ")[-1] for line in text.splitlines() if line.startswith("2025-")][1] == "superseded"
+    assert run("list").splitlines()[1].endswith("| PASSED")
+    assert run("verify").startswith("model_registry.db is whole")
+    assert len(run("export", "--format", "jsonl").splitlines()) == 2
 
 
 def test_show_a_model_and_an_audit() -> None:
@@ -197,7 +261,9 @@ def test_show_a_model_and_an_audit() -> None:
         "PASSED",
     ]
     assert Audit.model_validate_json(run("show", audit.audit_id[:8], "--json")) == audit
-    assert "requirement not met" in run("show", "loan_pricing_v1")
+    unmet = Requirement(name="seed_required", met=False, message="Set one.")
+    run("submit", saved(samples.audit("seedless", requirements=(unmet,))))
+    assert "requirement not met" in run("show", "seedless")
     assert "no model 'none'" in str(refused("show", "none"))
 
 
@@ -212,6 +278,10 @@ def test_export() -> None:
     assert [line["audit_id"] for line in lines] == [row["audit_id"] for row in rows]
     assert "wrote 4 audits" in run("export", "--output", "audits.csv")
     assert Path("audits.csv").read_bytes().decode() == run("export")
+    assert "name a file" in str(refused("export", "--format", "parquet"))
+    run("export", "--format", "parquet", "--output", "audits.parquet")
+    table = parquet.read_table("audits.parquet").to_pylist()
+    assert [row | {"metadata": json.loads(row["metadata"])} for row in table] == lines
     assert "registry itself" in str(refused("export", "--output", "./model_registry.db"))
     assert refused("export", "--output", "no/folder.csv").exit_code == 2
 

@@ -1,0 +1,215 @@
+"""What the order of scores alone decides: areas, thresholds and the top of the list, from labels in order of score."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from fractions import Fraction
+from functools import cached_property
+
+import numpy as np
+
+from glassalpha_action.evidence import Floats, Mass
+from glassalpha_action.metrics.intervals import Interval, wilson, z_of
+
+Number = int | float
+ROUNDING = 1e-12
+
+
+@dataclass(frozen=True, slots=True)
+class Point:
+    """A number read off a ladder: its interval, and where the ladder is not exact what it surely lies between."""
+
+    value: Fraction | float
+    low: float
+    high: float
+    score: float
+    bounds: Interval | None = None
+
+
+@dataclass(frozen=True)
+class Ladder:
+    """Mass of positives and negatives (and of their squared weights) at each step of ascending score, shape (steps,).
+
+    In an exact ladder a step is one `score`; otherwise it is a bin from `score` on, within which the order is unknown.
+    """
+
+    score: Floats
+    positive: Mass
+    negative: Mass
+    positive_square: Mass
+    negative_square: Mass
+    exact: bool
+
+    @cached_property
+    def positives(self) -> Number:
+        """The mass of positives."""
+        return _number(self.positive.sum())
+
+    @cached_property
+    def negatives(self) -> Number:
+        """The mass of negatives."""
+        return _number(self.negative.sum())
+
+    @property
+    def pairs(self) -> Number:
+        """Pairs of a positive and a negative, by weight; 0 where a label is absent."""
+        return self.positives * self.negatives
+
+    @cached_property
+    def sizes(self) -> tuple[float, float]:
+        """Kish's effective numbers of positives and of negatives. Needs both labels."""
+        return (
+            float(self.positives**2 / self.positive_square.sum()),
+            float(self.negatives**2 / self.negative_square.sum()),
+        )
+
+    @cached_property
+    def _below(self) -> Mass:
+        return np.asarray(np.cumsum(self.negative) - self.negative)
+
+    @cached_property
+    def _taken(self) -> tuple[Mass, Mass]:
+        """True and false positives where every step from this one up is called positive."""
+        beneath = np.cumsum(self.positive) - self.positive
+        return np.asarray(self.positives - beneath), np.asarray(self.negatives - self._below)
+
+    @cached_property
+    def auc(self) -> Fraction | float:
+        """Wins and half the ties over all pairs; a fraction where rows carry no weights. Needs both labels."""
+        twice = _number((self.positive * (2 * self._below + self.negative)).sum())
+        return _share(twice, 2 * self.pairs)
+
+    @property
+    def auc_bounds(self) -> Interval | None:
+        """What the AUC lies between, whatever the order within steps; None where it is exact."""
+        if self.exact:
+            return None
+        wins = float((self.positive * self._below).sum())
+        return wins / self.pairs, (wins + float((self.positive * self.negative).sum())) / self.pairs
+
+    @cached_property
+    def auc_error(self) -> float | None:
+        """DeLong's standard error of the AUC; None with fewer than two rows of a label."""
+        if min(self.sizes) < 2:
+            return None
+        auc, variance = float(self.auc), 0.0
+        left = self.positives - self._taken[0]
+        for mass, under, beside, total, n in (
+            (self.positive, self._below, self.negative, self.negatives, self.sizes[0]),
+            (self.negative, left, self.positive, self.positives, self.sizes[1]),
+        ):
+            here = np.flatnonzero(mass)
+            place = (under[here] + beside[here] / 2) / total
+            centre = auc if mass is self.positive else 1 - auc
+            variance += float((mass[here] * (place - centre) ** 2).sum() / mass.sum()) / (n - 1)
+        return math.sqrt(variance)
+
+    def auc_interval(self, confidence: float) -> Interval | None:
+        """DeLong's, widened by the bounds where the AUC is not exact; None with fewer than two rows of a label."""
+        if self.auc_error is None:
+            return None
+        low, high = self.auc_bounds or (float(self.auc), float(self.auc))
+        half = z_of(confidence) * self.auc_error
+        return max(0.0, low - half), min(1.0, high + half)
+
+    @cached_property
+    def average_precision(self) -> float:
+        """The precision at each step, averaged by the positives that stand there. Needs positives."""
+        here = np.flatnonzero(self.positive)
+        true, false = (taken[here] for taken in self._taken)
+        return float((self.positive[here] * (true / (true + false))).sum() / self.positives)
+
+    @property
+    def average_precision_bounds(self) -> Interval | None:
+        """What the average precision lies between, whatever the order within steps; None where it is exact."""
+        if self.exact:
+            return None
+        here = np.flatnonzero(self.positive)
+        positive, negative = self.positive[here].astype(np.float64), self.negative[here]
+        true, false = (taken[here] for taken in self._taken)
+        best = positive * true / (true + false - negative)
+        # Σ B/(A + B + i) over i = 1 … P is at most B·ln((A + B + P)/(A + B)).
+        others = true - positive + false
+        log = np.log(np.divide(others + positive, others, where=others > 0, out=np.ones(here.size)))
+        worst = np.maximum(0.0, positive - false * log)
+        return float(worst.sum() / self.positives), min(1.0, float(best.sum() / self.positives))
+
+    @cached_property
+    def separation(self) -> Point:
+        """The largest |TPR − FPR| over thresholds (Kolmogorov and Smirnov), with no interval. Needs both labels."""
+        true, false = self._taken
+        apart = true * self.negatives - false * self.positives
+        best = int(np.argmax(np.abs(apart)))
+        value = _share(_number(abs(apart[best])), self.pairs)
+        if self.exact:
+            return Point(value, float(value), float(value), float(self.score[best]))
+        above = apart - self.positive * self.negatives + self.negative * self.positives
+        most = max(
+            float((above + self.positive * self.negatives).max()), float((self.negative * self.positives - above).max())
+        )
+        bounds = float(value), min(1.0, most / self.pairs)
+        return Point(value, *bounds, float(self.score[best]), bounds)
+
+    def top(self, k: int, confidence: float) -> Point:
+        """The share of positives among the `k` highest scores, tied ones in proportion. At least `k` rows' mass."""
+        true, false = self._taken
+        step = int(np.flatnonzero(true + false >= k)[-1])
+        positive, negative = _number(self.positive[step]), _number(self.negative[step])
+        sure = _number(true[step]) - positive
+        left = k - (sure + _number(false[step]) - negative)
+        value = _share(sure * (positive + negative) + positive * left, k * (positive + negative))
+        ends = (sure + max(0, left - negative)) / k, (sure + min(positive, left)) / k
+        bounds = None if self.exact else (float(ends[0]), float(ends[1]))
+        taken = slice(step, None)
+        square = float(self.positive_square[taken].sum() + self.negative_square[taken].sum())
+        size = k * float(true[step] + false[step]) / square
+        low, high = (wilson(p * size, size, confidence) for p in bounds or (float(value), float(value)))
+        return Point(value, low[0], high[1], float(self.score[step]), bounds)
+
+    def recall(self, fpr: float, confidence: float) -> Point:
+        """The largest true positive rate of a threshold whose false positive rate is at most `fpr`.
+
+        Needs both labels. Interval: Wilson's of the rate, joined with what it would be at the ends of Wilson's of `fpr`.
+        """
+        step = self._step(fpr)
+        low, high = (self._rate(self._step(end)) for end in wilson(fpr * self.sizes[1], self.sizes[1], confidence))
+        value = self._rate(step)
+        least, most = wilson(float(value) * self.sizes[0], self.sizes[0], confidence)
+        unsure = 0.0 if self.exact or step == 0 else float(self.positive[step - 1] / self.positives)
+        at = float(value)
+        return Point(
+            value,
+            max(0.0, at - math.hypot(at - low, at - least)),
+            min(1.0, at + math.hypot(high - at, most - at) + unsure),
+            float(self.score[step]) if step < self.score.size else math.inf,
+            None if self.exact else (at, min(1.0, at + unsure)),
+        )
+
+    def _step(self, fpr: float) -> int:
+        """The lowest step from which up at most `fpr` of negatives stand; one past the last where none."""
+        allowed = Fraction(repr(fpr)) * Fraction(self.negatives)
+        most = math.floor(allowed) if isinstance(self.negatives, int) else float(allowed) * (1 + ROUNDING)
+        false = self._taken[1]
+        return int(false.size - np.count_nonzero(false <= most))
+
+    def _rate(self, step: int) -> Fraction | float:
+        return _share(_number(self._taken[0][step]), self.positives) if step < self.score.size else Fraction(0)
+
+    @cached_property
+    def median(self) -> float:
+        """The score with half the mass on either side, or midway between two such."""
+        reached = np.cumsum(self.positive + self.negative)
+        half = reached[-1] / 2
+        step = int(np.searchsorted(reached, half * (1 - ROUNDING)))
+        halved = step + 1 < reached.size and abs(float(reached[step] - half)) <= half * ROUNDING
+        return float((self.score[step] + self.score[step + 1]) / 2) if halved else float(self.score[step])
+
+
+def _number(value: object) -> Number:
+    number: Number = value.item()  # type: ignore[attr-defined]
+    return number
+
+
+def _share(part: Number, of: Number) -> Fraction | float:
+    return Fraction(part, of) if isinstance(part, int) and isinstance(of, int) else part / of

@@ -1,0 +1,144 @@
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from glassalpha_action.policy.simulate import Simulation, simulate
+from glassalpha_action.records import Measurement, ModelCard, Outcome, Status
+from glassalpha_action.report.simulation import as_data, render_simulation
+from tests.policy.portfolio import CURRENT, DEFINITIONS, MODELS, MONTHS, TEAMS, auc, parity, policy, recorded, registry
+
+STRICTER = CURRENT.replace("Current", "Stricter").replace("0.70", "0.82").replace("0.12", "0.08")
+DAY = "2025-06-15"
+
+
+@pytest.fixture(scope="module")
+def shelf(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("registry")
+
+
+def replayed(shelf: Path, folder: Path, text: str) -> Simulation:
+    return simulate(policy(folder, text), registry(shelf), DEFINITIONS)
+
+
+def test_every_audit_of_a_year_is_replayed(shelf: Path, tmp_path: Path) -> None:
+    found = replayed(shelf, tmp_path, STRICTER)
+    assert len(found.replays) == MODELS * len(MONTHS)
+    assert len(found.latest) == MODELS
+    assert {one.as_of for one in found.latest} == {MONTHS[-1]}
+    assert [team.team for team in found.teams] == sorted(TEAMS)
+    assert sum(team.models for team in found.teams) == MODELS
+
+
+def test_the_same_policy_flips_nothing(shelf: Path, tmp_path: Path) -> None:
+    found = replayed(shelf, tmp_path, CURRENT)
+    assert not any(one.flipped or one.gates for one in found.replays)
+    assert all(not team.flipped and team.before == team.after for team in found.teams)
+
+
+def test_flips_are_listed_by_team_and_say_which_gates(shelf: Path, tmp_path: Path) -> None:
+    found = replayed(shelf, tmp_path, STRICTER)
+    for team in found.teams:
+        mine = [one for one in found.latest if one.team == team.team]
+        assert team.flipped == tuple(one.model_id for one in mine if one.before is not one.after)
+        assert team.after[Status.BLOCKED] >= team.before[Status.BLOCKED]
+        assert team.flipped
+    best = next(one for one in found.latest if one.model_id == "model_23")
+    assert [(f.gate, f.before, f.after) for f in best.gates] == []
+    worst = next(one for one in found.latest if one.model_id == "model_00")
+    assert [(f.gate, f.before, f.after) for f in worst.gates] == [("AUC", Outcome.PASS, Outcome.FAIL)]
+    text = render_simulation(found, policy(tmp_path, STRICTER).policy)
+    assert text.index("Team credit-risk: 6 models") < text.index("Team fraud: 6 models") < text.index("Team lending")
+    assert "model_00  PASSED → BLOCKED  2025-01-15 to 2025-12-15 (12 audits): AUC PASS → FAIL" in text
+
+
+def test_a_gate_that_most_models_fail_is_marked(shelf: Path, tmp_path: Path) -> None:
+    found = replayed(shelf, tmp_path, STRICTER)
+    loads = {gate.gate_id: gate for gate in found.gates}
+    assert loads["auc"].models == MODELS
+    assert loads["auc"].failing >= 0.8 * MODELS
+    assert loads["auc"].unrealistic
+    assert not loads["parity"].unrealistic
+    marked = [line for line in render_simulation(found, policy(tmp_path, STRICTER).policy).splitlines() if "80%" in line]
+    assert len(marked) == 1
+    assert "AUC" in marked[0]
+
+
+@pytest.mark.parametrize(("failing", "marked"), [(7, False), (8, True), (10, True)])
+def test_the_mark_starts_at_four_fifths(tmp_path: Path, failing: int, marked: bool) -> None:
+    current = policy(tmp_path, CURRENT, "current.yaml")
+    audits = [
+        recorded(current, ModelCard(id=f"m{i}", use_case="credit_scoring"), DAY, (auc(0.7 if i < failing else 0.9, 800),
+                 parity({"a": (50, 100), "b": (50, 100)})))
+        for i in range(10)
+    ]  # fmt: skip
+    found = simulate(policy(tmp_path, STRICTER), audits, DEFINITIONS)
+    assert found.gates[0].unrealistic is marked
+
+
+def test_four_models_are_too_few_to_call_a_threshold_unrealistic(tmp_path: Path) -> None:
+    current = policy(tmp_path, CURRENT, "current.yaml")
+    audits = [recorded(current, ModelCard(id=f"m{i}", use_case="credit_scoring"), DAY, one("0.71")) for i in range(4)]
+    assert not simulate(policy(tmp_path, STRICTER), audits, DEFINITIONS).gates[0].unrealistic
+
+
+def one(value: str) -> tuple[Measurement, ...]:
+    return (auc(float(value), 800), parity({"a": (50, 100), "b": (50, 100)}))
+
+
+def test_what_an_audit_did_not_measure_is_missing_and_blocks(tmp_path: Path) -> None:
+    current = policy(tmp_path, CURRENT, "current.yaml")
+    audit = recorded(current, ModelCard(id="m", use_case="credit_scoring"), DAY, one("0.9"))
+    more = CURRENT + "  - {name: Size, metric: min_group_size, threshold: 30, comparison: greater_than_or_equal}\n"
+    found = simulate(policy(tmp_path, more), [audit], DEFINITIONS).replays[0]
+    assert (found.before, found.after) == (Status.PASSED, Status.BLOCKED)
+    assert [(f.gate, f.before, f.after) for f in found.gates] == [("Size", None, Outcome.MISSING)]
+    assert "the audit of 2025-06-15 did not measure it" in found.decision.verdicts[-1].message
+
+
+def test_a_removed_gate_and_another_parameter_show(tmp_path: Path) -> None:
+    current = policy(tmp_path, CURRENT, "current.yaml")
+    audit = recorded(current, ModelCard(id="m", use_case="credit_scoring"), DAY, one("0.9"))
+    fewer = "\n".join(CURRENT.splitlines()[:-1])
+    found = simulate(policy(tmp_path, fewer), [audit], DEFINITIONS).replays[0]
+    assert [(f.gate, f.before, f.after) for f in found.gates] == [("Parity", Outcome.PASS, None)]
+    other = CURRENT + (
+        "  - {name: Power, metric: statistical_power, threshold: 0.8, comparison: greater_than, params: {effect: 0.1}}\n"
+    )
+    found = simulate(policy(tmp_path, other), [audit], DEFINITIONS).replays[0]
+    assert "did not measure it at effect 0.1" in found.decision.verdicts[-1].message
+
+
+def test_a_policy_of_the_future_is_replayed_as_if_in_force(tmp_path: Path) -> None:
+    current = policy(tmp_path, CURRENT, "current.yaml")
+    audit = recorded(current, ModelCard(id="m", use_case="credit_scoring"), DAY, one("0.71"))
+    later = STRICTER.replace('version: "1"', 'version: "2"\neffective_date: "2031-01-01"').replace(
+        "rationale: r}", 'rationale: r, enforce_from: "2031-06-01"}', 1
+    )
+    found = simulate(policy(tmp_path, later), [audit], DEFINITIONS).replays[0]
+    assert found.after is Status.BLOCKED
+
+
+def test_the_order_and_repetition_of_audits_do_not_matter(shelf: Path, tmp_path: Path) -> None:
+    loaded = policy(tmp_path, STRICTER)
+    some = registry(shelf)[:30]
+    assert simulate(loaded, some, DEFINITIONS) == simulate(loaded, [*reversed(some), *some], DEFINITIONS)
+
+
+def test_as_data_it_is_plain_json(shelf: Path, tmp_path: Path) -> None:
+    found = as_data(replayed(shelf, tmp_path, STRICTER))
+    again = json.loads(json.dumps(found))
+    assert len(again["audits"]) == MODELS * len(MONTHS)
+    assert [g["id"] for g in again["gates"] if g["unrealistic"]] == ["auc"]
+
+
+def test_hostile_names_stay_on_their_line(tmp_path: Path) -> None:
+    current = policy(tmp_path, CURRENT, "current.yaml")
+    card = ModelCard(id="m\n\x1b[31mPASSED", team="\u202eteam\nx", use_case="credit_scoring")
+    found = simulate(policy(tmp_path, STRICTER), [recorded(current, card, DAY, one("0.71"))], DEFINITIONS)
+    text = render_simulation(found, policy(tmp_path, STRICTER).policy)
+    assert "\x1b" not in text
+    assert "\u202e" not in text
+    assert not any(line.startswith(("PASSED", "x")) for line in text.splitlines())
