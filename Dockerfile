@@ -1,12 +1,12 @@
 # The base is named by tag and not by digest, so that a rebuild takes in the distribution's security updates.
 FROM python:3.11-slim-bookworm
 
-# What WeasyPrint draws with, and git to read the audited commit. Debian keeps one version of a package for a release, so
-# none is named.
+# What WeasyPrint draws with, the OpenMP runtime that LightGBM links to, and git to read the audited commit. Debian
+# keeps one version of a package for a release, so none is named.
 # hadolint ignore=DL3008
 RUN apt-get update \
     && apt-get install --yes --no-install-recommends \
-        fonts-dejavu-core git libfontconfig1 libharfbuzz-subset0 libharfbuzz0b libpango-1.0-0 libpangoft2-1.0-0 \
+        fonts-dejavu-core git libfontconfig1 libgomp1 libharfbuzz-subset0 libharfbuzz0b libpango-1.0-0 libpangoft2-1.0-0 \
     && rm -rf /var/lib/apt/lists/*
 
 # Wheels only, so no compiler is ever needed. Byte code is written here, once: a container starts cold on every run. The

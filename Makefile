@@ -64,10 +64,10 @@ bench: .venv/dev ## Print the speed ratios, each measured side by side in this r
 docs: .venv/dev ## Write the generated pages and schemas again
 	$(BIN)/python -m tests.generated
 
-LOCK := uv pip compile --quiet --python-version 3.11 --generate-hashes --no-emit-index-url --no-emit-find-links --no-header --all-extras --group build pyproject.toml
+LOCK := uv pip compile --quiet --python-version 3.11 --generate-hashes --no-emit-index-url --no-emit-find-links --no-header --group build pyproject.toml
 lock: ## Resolve the locks again (needs uv)
-	$(LOCK) -o requirements.lock
-	$(LOCK) --group dev -c requirements.lock -o requirements-dev.lock
+	$(LOCK) --extra image -o requirements.lock
+	$(LOCK) --all-extras --group dev -c requirements.lock -o requirements-dev.lock
 
 clean: ## Remove what was built
 	rm -rf build dist examples/*/build

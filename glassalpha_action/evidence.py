@@ -1,8 +1,10 @@
-"""The named arrays a metric may ask for: labels, decisions, scores and protected attributes, one entry a row."""
+"""The named arrays a metric may ask for: labels, decisions, scores, protected attributes and features, a row each."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,7 +14,11 @@ MISSING = "(missing)"
 Flags = NDArray[np.bool_]
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
+Codes = NDArray[np.int32]
 Mass = Ints | Floats
+Holding = Literal["decisions", "amounts", "labels", "rows"]
+CLASSIFICATION: tuple[Holding, ...] = ("decisions", "labels", "rows")
+REGRESSION: tuple[Holding, ...] = ("amounts", "rows")
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,8 +30,52 @@ class Attribute:
 
     name: str
     levels: tuple[str, ...]
-    codes: NDArray[np.int32]
+    codes: Codes
     reference: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Feature:
+    """One column that plays no other role: `values` (n,) where it is numeric, NaN where missing.
+
+    Else `codes` (n,) index into `levels`, -1 where missing.
+    """
+
+    name: str
+    values: Floats | None = None
+    codes: Codes | None = None
+    levels: tuple[str, ...] = ()
+
+    @property
+    def missing(self) -> Flags:
+        """Where there is no value, (n,)."""
+        if self.values is not None:
+            return np.isnan(self.values)
+        return np.zeros(0, bool) if self.codes is None else np.asarray(self.codes < 0)
+
+
+@dataclass(frozen=True, slots=True)
+class Probes:
+    """The scores the model gave to altered copies of some rows.
+
+    `permuted`: for each feature (repeats, m), its values permuted among the rows `sample` (m,). `perturbed`
+    (repeats, m): small noise on every numeric feature of `sample`; no repeats where there is none. `replaced`: for each
+    feature that may be a reason (u,), its value in the rows `unfavorable` (u,) made that of a favourably decided row.
+    """
+
+    sample: Ints
+    permuted: Mapping[str, Floats]
+    perturbed: Floats
+    unfavorable: Ints
+    replaced: Mapping[str, Floats]
+
+
+@dataclass(frozen=True, slots=True)
+class Reference:
+    """Other rows, such as those of training, that drift is measured against."""
+
+    features: tuple[Feature, ...]
+    score: Floats | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +85,9 @@ class Evidence:
     `label` (n,) is True where the row carries the positive label, `decision` (n,) where the model says it does,
     `score` (n,) the model's probability of it, in [0, 1], or None where only decisions are known.
     `favorable_positive` says whether the positive label is the outcome people hope for. `weight` (n,) counts each row
-    that many times in estimates, not in intervals.
+    that many times in estimates, not in intervals. `inputs` names the columns the model is given, None where nobody
+    says; `unprobed` is why there are no `probes`. A model of amounts has `outcome` and `prediction` (n,), and its
+    labels and decisions say nothing: `holds` names what may be judged. `seed` is for metrics that draw rows.
     """
 
     label: Flags
@@ -45,6 +97,15 @@ class Evidence:
     favorable_positive: bool
     threshold: float | None
     weight: Floats | None = None
+    features: tuple[Feature, ...] = ()
+    inputs: tuple[str, ...] | None = None
+    probes: Probes | None = None
+    unprobed: str = "the data hold predictions only, so no model was run"
+    reference: Reference | None = None
+    outcome: Floats | None = None
+    prediction: Floats | None = None
+    holds: tuple[Holding, ...] = CLASSIFICATION
+    seed: int = 0
 
     @property
     def rows(self) -> int:

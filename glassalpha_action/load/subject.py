@@ -61,7 +61,7 @@ def load(
     strict = strict or document.reproducibility.strict
     if strict:
         _enforce_strict(config, summary, commit)
-    scored = _scored(config, table, labels.positive_label, features, trust)
+    scored = _scored(config, table, labels, features, trust)
     decisions = rows.decisions_of(config, table, labels, scored.scores)
     provenance = Provenance(
         as_of=as_of,
@@ -112,7 +112,7 @@ def _sampled(config: Config, table: pd.DataFrame) -> pd.DataFrame:
     return table.iloc[chosen].reset_index(drop=True)
 
 
-def _scored(config: Config, table: pd.DataFrame, positive: str, features: tuple[str, ...], trust: Trust) -> _Scored:
+def _scored(config: Config, table: pd.DataFrame, labels: rows.Labels, features: tuple[str, ...], trust: Trust) -> _Scored:
     if config.document.data.has_predictions:
         return _Scored(rows.scores_of(config, table))
     path = config.resolve("model", "path")
@@ -125,7 +125,12 @@ def _scored(config: Config, table: pd.DataFrame, positive: str, features: tuple[
         )
     try:
         found = score(
-            path, table[list(features)], positive_label=positive, format=config.document.model.format, trust=trust
+            path,
+            table[list(features)],
+            positive_label=labels.positive_label,
+            negative_label=labels.negative_label,
+            format=config.document.model.format,
+            trust=trust,
         )
     except UserError as error:
         raise config.error(str(error), "model", "path", exit_code=error.exit_code) from None

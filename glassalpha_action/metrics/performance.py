@@ -2,13 +2,46 @@
 
 from __future__ import annotations
 
+import math
+from fractions import Fraction
+
+import numpy as np
+
 from glassalpha_action.cube import Slice
+from glassalpha_action.evidence import Evidence
 from glassalpha_action.metrics.catalogue import Estimate, metric, undefined
+from glassalpha_action.metrics.intervals import logit, wilson, z_of
+from glassalpha_action.metrics.ladder import Point
 from glassalpha_action.metrics.ranking import Ranking
-from glassalpha_action.metrics.rates import rate
+from glassalpha_action.metrics.rates import Rate, rate
+from glassalpha_action.metrics.resampling import cells, centred
 from glassalpha_action.records import Better, Unit
 
 NO_SCORES = "the model's scores are not in the data, only its decisions"
+ONE_LABEL = "all rows carry the same label"
+CLIP = 2.0**-52
+
+WEAK = [
+    "Features that carry too little information about the outcome",
+    "A model too simple for the data, or fitted to noise in the training rows",
+    "Held-out rows from another period or population than the training rows",
+]
+STRENGTHEN = [
+    "Compare with the same number on the training rows: a wide gap says over-fitting, two low values weak features.",
+    "Add features that carry information about the outcome, or try another kind of model.",
+    "Check that the held-out rows come from the population the model is meant for.",
+]
+THRESHOLD = ["A decision threshold far from where the two kinds of error balance", *WEAK[:2]]
+LOWER = "Lower the decision threshold (`threshold` in audit.yaml, and in production) and watch precision while doing so."
+RAISE = "Raise the decision threshold (`threshold` in audit.yaml, and in production) and watch recall while doing so."
+IMPROVE = "If the ROC curve is poor as well, no threshold helps: add features or try another kind of model."
+
+
+def _unranked(ranking: Ranking) -> str | None:
+    """Why scores cannot be ranked against labels."""
+    if not ranking.scored:
+        return NO_SCORES
+    return None if ranking.whole.pairs else ONE_LABEL
 
 
 @metric(
@@ -16,16 +49,8 @@ NO_SCORES = "the model's scores are not in the data, only its decisions"
     unit=Unit.probability,
     better=Better.higher,
     issue="The model ranks positives above negatives less often than the policy asks.",
-    causes=[
-        "Features that carry too little information about the outcome",
-        "A model too simple for the data, or fitted to noise in the training rows",
-        "Held-out rows from another period or population than the training rows",
-    ],
-    fixes=[
-        "Compare with the AUC on the training rows: a wide gap says over-fitting, two low values say weak features.",
-        "Add features that carry information about the outcome, or try another kind of model.",
-        "Check that the held-out rows come from the population the model is meant for.",
-    ],
+    causes=WEAK,
+    fixes=STRENGTHEN,
 )
 def roc_auc(ranking: Ranking, confidence: float) -> Estimate:
     """The chance that a row with the positive label has a higher score than one without, a tie counting half.
@@ -34,14 +59,219 @@ def roc_auc(ranking: Ranking, confidence: float) -> Estimate:
     cube alone it is known between bounds, and no gate is decided inside them. Range 0 to 1; 0.5 is chance.
     Not estimable when all rows carry one label. Interval: DeLong. Source: Hanley and McNeil 1982; DeLong et al. 1988.
     """
+    n, reason = ranking.cube.rows, _unranked(ranking)
+    if reason:
+        return undefined(reason, n)
+    low, high = ranking.whole.auc_interval(confidence) or (None, None)
+    return Estimate(ranking.whole.auc, n, low, high, bounds=ranking.whole.auc_bounds)
+
+
+@metric(
+    "Gini coefficient",
+    unit=Unit.score,
+    better=Better.higher,
+    issue="The model separates positives from negatives less than the policy asks.",
+    causes=WEAK,
+    fixes=STRENGTHEN,
+    aliases=["accuracy_ratio", "somers_d"],
+)
+def gini(ranking: Ranking, confidence: float) -> Estimate:
+    """The accuracy ratio of credit scoring: twice the area under the ROC curve, less one.
+
+    Gini = 2·AUC − 1 (Somers' D of the score on the label). Range −1 to 1; 0 is chance, 1 a perfect ranking, below 0
+    worse than chance. Not estimable when all rows carry one label. Interval: DeLong's of the AUC, likewise rescaled.
+    """
+    n, reason = ranking.cube.rows, _unranked(ranking)
+    if reason:
+        return undefined(reason, n)
+    ladder = ranking.whole
+    interval, bounds = ladder.auc_interval(confidence), ladder.auc_bounds
+    low, high = (2 * interval[0] - 1, 2 * interval[1] - 1) if interval else (None, None)
+    surely = (2 * bounds[0] - 1, 2 * bounds[1] - 1) if bounds else None
+    return Estimate(2 * ladder.auc - 1, n, low, high, bounds=surely)
+
+
+@metric(
+    "Average precision",
+    unit=Unit.probability,
+    better=Better.higher,
+    issue="Going down the list from the highest score, too few of the rows met are positives.",
+    causes=["Rare positives that look like many negatives", *WEAK],
+    fixes=STRENGTHEN,
+    aliases=["pr_auc"],
+)
+def average_precision(ranking: Ranking, confidence: float) -> Estimate:
+    """The precision averaged over positives, each at the threshold that just includes it: Σ (Rₖ − Rₖ₋₁)·Pₖ.
+
+    Rₖ and Pₖ are recall and precision at the k-th highest score; nothing is interpolated, and rows of one score are
+    taken together. It sums up the precision–recall curve. Range 0 to 1; a model without skill scores the share of
+    positives. From a cube alone it is known between bounds. Not estimable when all rows carry one label. Interval:
+    logit, with the number of positives. Source: Boyd et al. 2013.
+    """
+    n, reason = ranking.cube.rows, _unranked(ranking)
+    if reason:
+        return undefined(reason, n)
+    ladder = ranking.whole
+    bounds = ladder.average_precision_bounds
+    ends = [logit(p, ladder.sizes[0], confidence) for p in bounds or (ladder.average_precision,)]
+    base = float(ladder.positives / (ladder.positives + ladder.negatives))
+    return Estimate(
+        ladder.average_precision,
+        n,
+        ends[0][0],
+        ends[-1][1],
+        bounds=bounds,
+        detail=f"A model without skill would score {base:.3f}, the share of positives.",
+    )
+
+
+@metric(
+    "Kolmogorov–Smirnov statistic",
+    unit=Unit.difference,
+    better=Better.higher,
+    issue="At its best threshold the model keeps positives and negatives less apart than the policy asks.",
+    causes=WEAK,
+    fixes=STRENGTHEN,
+    aliases=["ks"],
+)
+def ks_statistic(ranking: Ranking, whole: Slice, confidence: float) -> Estimate:
+    """The largest distance between the score distributions of positives and negatives: max |TPR − FPR| over thresholds.
+
+    Range 0 to 1; 0 means the distributions are the same, 1 that some threshold separates the labels. From a cube
+    alone it is known between bounds. Not estimable when all rows carry one label. Interval: multinomial bootstrap
+    over cells, centred on the estimate. Source: Smirnov 1948; Siddiqi 2006 for its use in scorecards.
+    """
+    n, reason = ranking.cube.rows, _unranked(ranking)
+    if reason:
+        return undefined(reason, n)
+    found = ranking.whole.separation
+    reached = np.cumsum(cells(whole).drawn()[:, :, ::-1], axis=2)
+    totals = reached[:, :, -1:]
+    kept = reached[(totals > 0).all(axis=(1, 2))]
+    apart = np.abs(np.diff(kept / kept[:, :, -1:], axis=1)).max(axis=(1, 2))
+    low, high = centred(apart, float(found.value), confidence)
+    return Estimate(
+        found.value,
+        n,
+        min(low, found.low),
+        min(1.0, high + found.high - float(found.value)),
+        bounds=found.bounds,
+        detail=f"The labels are farthest apart at a score of {found.score:.4g}.",
+    )
+
+
+@metric(
+    "Precision among the k highest scores",
+    unit=Unit.share,
+    better=Better.higher,
+    issue="Too many of the highest-scored rows, the alerts that people would work, are false.",
+    causes=["More alerts than there are positives worth finding", *WEAK],
+    fixes=[
+        "Set `k` to the alerts the team can work; if there are far more, fewer alerts raise the precision.",
+        *STRENGTHEN[1:],
+    ],
+    aliases=["precision_at_capacity"],
+)
+def precision_at_k(ranking: Ranking, confidence: float, *, k: float = 100) -> Estimate:
+    """The share of positives among the `k` rows with the highest scores: positives among them / k.
+
+    `k` is a number of rows, such as the alerts a team can work. Rows that tie at the k-th score count in proportion.
+    Range 0 to 1; a model without skill scores the share of positives. From a cube alone it is known between bounds.
+    Not estimable with fewer than `k` rows. Interval: Wilson. Source: Manning et al. 2008, chapter 8.
+    """
     n = ranking.cube.rows
     if not ranking.scored:
         return undefined(NO_SCORES, n)
+    if not (k >= 1 and float(k).is_integer()):
+        return undefined(f"k is {k:g}, not a whole number of rows", n)
+    held = ranking.whole.positives + ranking.whole.negatives
+    if held < k:
+        return undefined(f"there are only {held:,g} rows, fewer than k = {k:,g}", n)
+    return _read(ranking.whole.top(int(k), confidence), n, "The last of them scores")
+
+
+@metric(
+    "Recall at a false positive rate",
+    unit=Unit.share,
+    better=Better.higher,
+    issue="At the false positive rate that is allowed, the model finds too few of the positives.",
+    causes=WEAK,
+    fixes=STRENGTHEN,
+    aliases=["tpr_at_fpr"],
+)
+def recall_at_fpr(ranking: Ranking, confidence: float, *, fpr: float = 0.05) -> Estimate:
+    """The largest share of positives found by a threshold that flags at most the share `fpr` of negatives.
+
+    Of all thresholds (score ≥ t) with false positives ≤ fpr × negatives, the one with the highest true positive rate;
+    nothing is interpolated. Range 0 to 1; a model without skill finds about `fpr`. From a cube alone it is known
+    between bounds. Not estimable when all rows carry one label. Interval: Wilson's of the rate, joined with what the
+    rate would be at the ends of Wilson's of `fpr`, the threshold being estimated too. Source: Zou and Donner 2008.
+    """
+    n, reason = ranking.cube.rows, _unranked(ranking)
+    if not 0 <= fpr < 1:
+        return undefined(f"the false positive rate {fpr:g} is not a share below 1", n)
+    if reason:
+        return undefined(reason, n)
+    found = ranking.whole.recall(fpr, confidence)
+    if math.isinf(found.score):
+        return Estimate(found.value, n, found.low, found.high, bounds=found.bounds, detail="No threshold is so strict.")
+    return _read(found, n, "The threshold would be a score of")
+
+
+def _read(found: Point, n: int, about: str) -> Estimate:
+    detail = f"{about} {found.score:.4g}."
+    return Estimate(found.value, n, found.low, found.high, bounds=found.bounds, detail=detail)
+
+
+@metric(
+    "Log loss",
+    unit=Unit.score,
+    better=Better.lower,
+    issue="The predicted probabilities are too sure of too many outcomes that did not happen.",
+    causes=["Scores close to 0 or 1 on rows the model gets wrong", "Poor calibration", *WEAK[:1]],
+    fixes=[
+        "Recalibrate on rows held out from training: scikit-learn's CalibratedClassifierCV, Platt or isotonic.",
+        "Look at rows scored near 0 or 1 that turned out the other way: their labels or features may be wrong.",
+        *STRENGTHEN[1:2],
+    ],
+    aliases=["cross_entropy"],
+)
+def log_loss(rows: Evidence, ranking: Ranking, confidence: float) -> Estimate:
+    """The mean surprise at the outcomes under the scores: −mean(y·ln p + (1 − y)·ln(1 − p)).
+
+    Scores are cut to 2⁻⁵² from 0 and 1, as scikit-learn does, so that one impossible outcome costs 36, not infinity.
+    Range 0 to 36; always saying the base rate b costs −b·ln b − (1 − b)·ln(1 − b), at most 0.69. Needs rows. Not
+    estimable without scores or rows. Interval: normal, from the spread of the rows' losses. Source: Good 1952.
+    """
     ladder = ranking.whole
-    if not ladder.pairs:
-        return undefined("all rows carry the same label", n)
-    low, high = ladder.interval(confidence) or (None, None)
-    return Estimate(ladder.auc, n, low, high, bounds=ladder.bounds)
+    if not ranking.scored:
+        return undefined(NO_SCORES, rows.rows)
+    total = float(ladder.positives + ladder.negatives)
+    if not total:
+        return undefined("there are no rows", 0)
+    p = np.clip(ladder.score, CLIP, 1 - CLIP)
+    terms = [(ladder.positive, ladder.positive_square, -np.log(p)), (ladder.negative, ladder.negative_square, -np.log1p(-p))]
+    value = float(sum((mass * loss).sum() for mass, _, loss in terms)) / total
+    variance = float(sum((mass * (loss - value) ** 2).sum() for mass, _, loss in terms)) / total
+    effective = total**2 / float(sum(square.sum() for _, square, _ in terms))
+    half = z_of(confidence) * math.sqrt(variance / effective)
+    return Estimate(value, ranking.cube.rows, max(0.0, value - half), value + half)
+
+
+def _rate(whole: Slice, hits: tuple[int, int], among: tuple[slice | int, slice | int]) -> Rate:
+    """A cell of the confusion table (label, decision) as a share of some of its cells."""
+    square = whole.confusion_square[0][among].sum()
+    return rate(whole.confusion[0][hits], whole.confusion[0][among].sum(), square)
+
+
+def _share(whole: Slice, found: Rate, confidence: float, empty: str) -> Estimate:
+    n = int(whole.count.sum())
+    if not found.known:
+        return undefined(empty if n else "there are no rows", n)
+    return Estimate(found.value, n, *found.interval(confidence))
+
+
+ALL = slice(None)
 
 
 @metric(
@@ -49,10 +279,7 @@ def roc_auc(ranking: Ranking, confidence: float) -> Estimate:
     unit=Unit.share,
     better=Better.higher,
     issue="The model's decisions are right less often than the policy asks.",
-    causes=[
-        "A decision threshold far from where the two kinds of error balance",
-        "Weak features or an unsuitable model",
-    ],
+    causes=THRESHOLD[:2],
     fixes=[
         "Look at the ROC curve: if it is good, move the threshold; if not, improve the model.",
         "With rare positives prefer AUC, precision and recall: accuracy is high for a model that never says yes.",
@@ -63,8 +290,127 @@ def accuracy(whole: Slice, confidence: float) -> Estimate:
 
     Range 0 to 1. Not estimable without rows. Interval: Wilson.
     """
-    confusion, n = whole.confusion[0], int(whole.count.sum())
+    confusion = whole.confusion[0]
     right = rate(confusion[0, 0] + confusion[1, 1], confusion.sum(), whole.confusion_square.sum())
-    if not right.known:
-        return undefined("there are no rows", 0)
-    return Estimate(right.value, n, *right.interval(confidence))
+    return _share(whole, right, confidence, "")
+
+
+@metric(
+    "Balanced accuracy",
+    unit=Unit.share,
+    better=Better.higher,
+    issue="Averaged over the two labels, the model's decisions are right less often than the policy asks.",
+    causes=THRESHOLD,
+    fixes=["See which of recall and specificity is low, and move the threshold towards it.", IMPROVE],
+)
+def balanced_accuracy(whole: Slice, confidence: float) -> Estimate:
+    """The mean of recall and specificity: (TPR + TNR) / 2, so that a rare label counts as much as a common one.
+
+    Range 0 to 1; 0.5 is what never or always saying yes comes to. Not estimable when all rows carry one label.
+    Interval: from Wilson's of both rates. Source: Brodersen et al. 2010; Zou and Donner 2008.
+    """
+    n = int(whole.count.sum())
+    found, missed = _rate(whole, (1, 1), (1, ALL)), _rate(whole, (0, 0), (0, ALL))
+    if not (found.known and missed.known):
+        return undefined(ONE_LABEL if n else "there are no rows", n)
+    value = (found.value + missed.value) / 2
+    (a, b), (c, d) = found.interval(confidence), missed.interval(confidence)
+    below, above = math.hypot(float(found.value) - a, float(missed.value) - c), math.hypot(
+        b - float(found.value), d - float(missed.value)
+    )
+    return Estimate(value, n, max(0.0, float(value) - below / 2), min(1.0, float(value) + above / 2))
+
+
+@metric(
+    "Precision",
+    unit=Unit.share,
+    better=Better.higher,
+    issue="Too many of the rows called positive are not.",
+    causes=THRESHOLD,
+    fixes=[RAISE, IMPROVE],
+    aliases=["positive_predictive_value"],
+)
+def precision(whole: Slice, confidence: float) -> Estimate:
+    """The share of rows decided positive that carry the positive label: TP / (TP + FP).
+
+    Range 0 to 1; it depends on how common positives are. Not estimable when no row is decided positive. Interval:
+    Wilson.
+    """
+    return _share(whole, _rate(whole, (1, 1), (ALL, 1)), confidence, "no row is decided positive")
+
+
+@metric(
+    "Recall",
+    unit=Unit.share,
+    better=Better.higher,
+    issue="Too many of the positives are missed.",
+    causes=THRESHOLD,
+    fixes=[LOWER, IMPROVE],
+    aliases=["sensitivity", "true_positive_rate"],
+)
+def recall(whole: Slice, confidence: float) -> Estimate:
+    """The share of rows with the positive label that are decided positive (sensitivity): TP / (TP + FN).
+
+    Range 0 to 1. Not estimable when no row carries the positive label. Interval: Wilson.
+    """
+    return _share(whole, _rate(whole, (1, 1), (1, ALL)), confidence, "no row carries the positive label")
+
+
+@metric(
+    "Specificity",
+    unit=Unit.share,
+    better=Better.higher,
+    issue="Too many of the negatives are called positive.",
+    causes=THRESHOLD,
+    fixes=[RAISE, IMPROVE],
+    aliases=["true_negative_rate"],
+)
+def specificity(whole: Slice, confidence: float) -> Estimate:
+    """The share of rows with the negative label that are decided negative: TN / (TN + FP).
+
+    Range 0 to 1; one less it is the false positive rate. Not estimable when no row carries the negative label.
+    Interval: Wilson.
+    """
+    return _share(whole, _rate(whole, (0, 0), (0, ALL)), confidence, "no row carries the negative label")
+
+
+@metric(
+    "Negative predictive value",
+    unit=Unit.share,
+    better=Better.higher,
+    issue="Too many of the rows called negative are in truth positive.",
+    causes=THRESHOLD,
+    fixes=[LOWER, IMPROVE],
+    aliases=["npv"],
+)
+def negative_predictive_value(whole: Slice, confidence: float) -> Estimate:
+    """The share of rows decided negative that carry the negative label: TN / (TN + FN).
+
+    Range 0 to 1; it depends on how common positives are. Not estimable when no row is decided negative. Interval:
+    Wilson.
+    """
+    return _share(whole, _rate(whole, (0, 0), (ALL, 0)), confidence, "no row is decided negative")
+
+
+@metric(
+    "F1 score",
+    unit=Unit.score,
+    better=Better.higher,
+    issue="Precision and recall together are lower than the policy asks.",
+    causes=THRESHOLD,
+    fixes=["See which of precision and recall is low: raise the threshold for precision, lower it for recall.", IMPROVE],
+    aliases=["f1_score"],
+)
+def f1(whole: Slice, confidence: float) -> Estimate:
+    """The harmonic mean of precision and recall: 2·TP / (2·TP + FP + FN).
+
+    Range 0 to 1. Not estimable when no row carries the positive label and none is decided positive. Interval: Wilson's
+    of TP / (TP + FP + FN), of which F1 is a rising function. Source: van Rijsbergen 1979; Wilson 1927.
+    """
+    confusion, square, n = whole.confusion[0], whole.confusion_square[0], int(whole.count.sum())
+    overlap = rate(confusion[1, 1], confusion.sum() - confusion[0, 0], square.sum() - square[0, 0])
+    if not overlap.known:
+        return undefined("no row is positive, by label or by decision" if n else "there are no rows", n)
+    low, high = wilson(*overlap.effective, confidence)
+    value = 2 * overlap.value / (1 + overlap.value)
+    return Estimate(value if isinstance(value, Fraction) else float(value), n, 2 * low / (1 + low), 2 * high / (1 + high))

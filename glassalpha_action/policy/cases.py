@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import date
 from fractions import Fraction
@@ -130,7 +130,7 @@ class Cases:
 
 
 @dataclass(frozen=True, slots=True)
-class Tested:
+class Examined:
     """What testing a policy came to: how many cases, each failure with its line, and what no case covers."""
 
     cases: int
@@ -151,7 +151,7 @@ def load(path: Path, name: str | None = None) -> Cases:
     return Cases(document, tree, shown, path.parent / document.policy)
 
 
-def run(cases: Cases, loaded: LoadedPolicy, definitions: Mapping[str, Definition]) -> Tested:
+def run(cases: Cases, loaded: LoadedPolicy, definitions: Mapping[str, Definition]) -> Examined:
     """Judge every case by `loaded`; `definitions` has every metric and alias. Raises UserError for unknown names."""
     _require_known(cases, loaded.policy, definitions)
     failures: list[Problem] = []
@@ -161,9 +161,9 @@ def run(cases: Cases, loaded: LoadedPolicy, definitions: Mapping[str, Definition
         failures += _failures(cases, i, case, decision)
         for gate, verdict in zip(loaded.policy.gates, decision.verdicts, strict=True):
             if verdict.gate_id in _expected(case, decision):
-                covered[gate.key] |= set(_covers(gate, verdict, _found(case.metrics, gate, definitions)))
+                covered[gate.key] |= set(_covers(gate, verdict))
     uncovered = tuple((key, tuple(w for w in WANTED if w not in have)) for key, have in covered.items())
-    return Tested(len(cases.document.cases), tuple(failures), tuple((k, lack) for k, lack in uncovered if lack))
+    return Examined(len(cases.document.cases), tuple(failures), tuple((k, lack) for k, lack in uncovered if lack))
 
 
 def _require_known(cases: Cases, policy: Policy, definitions: Mapping[str, Definition]) -> None:
@@ -194,7 +194,7 @@ def _found(values: Values, gate: Gate, definitions: Mapping[str, Definition]) ->
     return [
         _measurement(metric, one, gate, names)
         for one in said or [Value()]
-        for names in ([(one.attribute,)] if one.attribute else looks or [()])
+        for names in ([tuple(one.attribute.split(AND))] if one.attribute else looks or [()])
     ]
 
 
@@ -256,7 +256,7 @@ def _failures(cases: Cases, i: int, case: Case, decision: Decision) -> Iterator[
         yield Problem(cases.name, line, said)
 
 
-def _covers(gate: Gate, verdict: Verdict, found: Sequence[Measurement]) -> Iterator[str]:
+def _covers(gate: Gate, verdict: Verdict) -> Iterator[str]:
     """Which of pass, fail and boundary a case shows of a gate. A gate that asks only for a number fails without one."""
     present = gate.comparison is Comparison.present
     if verdict.raw_outcome is Outcome.PASS:
@@ -264,6 +264,6 @@ def _covers(gate: Gate, verdict: Verdict, found: Sequence[Measurement]) -> Itera
     if verdict.raw_outcome is (Outcome.MISSING if present else Outcome.FAIL):
         yield "fail"
     edges = gate.threshold if isinstance(gate.threshold, tuple) else (gate.threshold or 0.0,)
-    ends = [end for m in found for end in (m.value, m.low, m.high) if end is not None]
+    ends = [end for one in verdict.judged for end in (one.value, one.low, one.high) if end is not None]
     if any(abs(Fraction(end) - exact(edge)) <= TOLERANCE for end in ends for edge in edges):
         yield "boundary"

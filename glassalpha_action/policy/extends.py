@@ -83,7 +83,7 @@ def _located(source: str, path: Path, shown: str, line: int | None) -> tuple[Pat
         return packs[name], source
     below = path.parent / source
     if not _is_file(below):
-        raise DocumentError([Problem(shown, line, f"extends {plain(source)}, but there is no such file.")])
+        raise DocumentError([Problem(shown, line, f"extends {plain(source, 100)}, but there is no such file.")])
     return below, below.as_posix()
 
 
@@ -173,7 +173,9 @@ def _loosened(base: Policy, policy: Policy, tree: Tree, shown: str) -> list[Prob
 
 
 def _refused(tree: Tree, path: KeyPath, shown: str, message: str) -> Problem:
-    place = tree.place(path) or Place(shown, 1)
+    """The problem at the nearest place that stands in the extending file itself."""
+    near = [tree.places.get(path[:size]) for size in range(len(path), 0, -1)]
+    place = next((place for place in near if place and place.file == shown), Place(shown, 1))
     return Problem(
         place.file,
         place.line,

@@ -9,7 +9,7 @@ from fractions import Fraction
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import Field
+from pydantic import AfterValidator, Field
 
 from glassalpha_action.documents import Day, Document, DocumentError, Number, Problem, Text, UserError, read
 from glassalpha_action.policy.compare import TOLERANCE, accepted
@@ -21,6 +21,12 @@ NOTICE_DAYS = 14
 REASON_LENGTH = 20
 
 
+def _reason(text: str) -> str:
+    if len(text.strip()) < REASON_LENGTH:
+        raise ValueError(f"must say why in {REASON_LENGTH} characters or more")
+    return text
+
+
 class Waiver(Document):
     """One exception from one gate for one model."""
 
@@ -30,7 +36,7 @@ class Waiver(Document):
     category: Annotated[
         Literal["waiver", "mitigated", "false_positive"], Field(description="What kind of exception it is.")
     ] = "waiver"
-    reason: Annotated[Text, Field(min_length=REASON_LENGTH, description="Why, in 20 characters or more.")]
+    reason: Annotated[Text, AfterValidator(_reason), Field(description="Why, in 20 characters or more.")]
     compensating_controls: Annotated[Text | None, Field(description="What keeps the risk small meanwhile.")] = None
     owner: Annotated[Text, Field(description="Who asks for it and answers for it.")]
     requested_on: Annotated[Day | None, Field(description="The day it was asked for.")] = None

@@ -75,8 +75,6 @@ SCHEMA_1 = (
 )
 MIGRATIONS: tuple[tuple[str, ...], ...] = (SCHEMA_1,)
 SENTENCES = {
-    "28": "the server refuses the login: check the user and the password",
-    "3D": "the server has no database of that name: make it with createdb",
     "42501": "this login may not do that, so nothing was recorded; a writer needs SELECT and INSERT on the tables",
     "25006": "the database is read-only; nothing was recorded",
     "53100": "the server's disk is full; nothing was recorded",
@@ -166,7 +164,7 @@ class PostgresRegistry(Registry):
             connection = psycopg.connect(autocommit=True, row_factory=dict_row, **address)
         except psycopg.Error as error:
             # libpq's own words hold parts of the address, where a mistyped password may stand.
-            raise self._error(error, "the server cannot be reached") from None
+            raise _unconnected(str(error), self.name) from None
         connection.adapters.register_dumper(str, _Dumper)
         connection.adapters.register_loader("text", _Loader)
         return connection
@@ -242,9 +240,9 @@ class PostgresRegistry(Registry):
         except psycopg.Error as error:
             if isinstance(error, psycopg.ProgrammingError) and not error.sqlstate:
                 raise
-            raise self._error(error, "the connection was lost; submit again, nothing is recorded twice") from error
+            raise self._error(error) from error
 
-    def _error(self, error: psycopg.Error, lost: str) -> UserError:
+    def _error(self, error: psycopg.Error) -> UserError:
         code = error.sqlstate or ""
         if code in DAMAGED:
             return UserError(f"{self.name} is not a readable registry: {DAMAGED[code]}", exit_code=5)
@@ -253,13 +251,21 @@ class PostgresRegistry(Registry):
                 f"{self.name}: another process has kept it locked for {self._wait:g} seconds; try again", exit_code=4
             )
         if not code or code.startswith(("08", "57")):
+            lost = "the connection was lost; submit again, nothing is recorded twice"
             return UserError(f"{self.name}: {lost}", exit_code=4)
         sentence = SENTENCES.get(code) or SENTENCES.get(code[:2])
-        missing = code.startswith("3D")
         return UserError(
-            f"{self.name}: {sentence or f'the database refused (SQLSTATE {code}); nothing was recorded'}",
-            exit_code=2 if missing else 4,
+            f"{self.name}: {sentence or f'the database refused (SQLSTATE {code}); nothing was recorded'}", exit_code=4
         )
+
+
+def _unconnected(said: str, name: str) -> UserError:
+    """Why there is no connection, as far as the words tell: without one, libpq has no SQLSTATE."""
+    if re.search(r'database ".*" does not exist', said):
+        return UserError(f"{name}: the server has no database of that name: make it with createdb")
+    if "FATAL" in said:
+        return UserError(f"{name}: the server refuses the login: check the user and the password", exit_code=4)
+    return UserError(f"{name}: the server cannot be reached, or it refuses the login", exit_code=4)
 
 
 def _address(url: str) -> dict[str, Any]:

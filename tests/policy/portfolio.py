@@ -29,7 +29,7 @@ version: "1"
 applies_to: [credit_scoring]
 gates:
   - {name: AUC, id: auc, metric: roc_auc, threshold: 0.70, comparison: greater_than_or_equal, rationale: r}
-  - {name: Parity, id: parity, metric: demographic_parity_difference, threshold: 0.12, comparison: less_than, rationale: r}
+  - {name: Parity, id: parity, metric: demographic_parity_difference, threshold: 0.12, comparison: less_than}
 """
 
 

@@ -61,7 +61,9 @@ def test_a_gate_that_most_models_fail_is_marked(shelf: Path, tmp_path: Path) -> 
     assert loads["auc"].failing >= 0.8 * MODELS
     assert loads["auc"].unrealistic
     assert not loads["parity"].unrealistic
-    marked = [line for line in render_simulation(found, policy(tmp_path, STRICTER).policy).splitlines() if "80%" in line]
+    marked = [
+        line for line in render_simulation(found, policy(tmp_path, STRICTER).policy).splitlines() if "80%" in line
+    ]
     assert len(marked) == 1
     assert "AUC" in marked[0]
 
@@ -105,7 +107,7 @@ def test_a_removed_gate_and_another_parameter_show(tmp_path: Path) -> None:
     found = simulate(policy(tmp_path, fewer), [audit], DEFINITIONS).replays[0]
     assert [(f.gate, f.before, f.after) for f in found.gates] == [("Parity", Outcome.PASS, None)]
     other = CURRENT + (
-        "  - {name: Power, metric: statistical_power, threshold: 0.8, comparison: greater_than, params: {effect: 0.1}}\n"
+        "  - {name: P, metric: statistical_power, threshold: 0.8, comparison: greater_than, params: {effect: 0.1}}\n"
     )
     found = simulate(policy(tmp_path, other), [audit], DEFINITIONS).replays[0]
     assert "did not measure it at effect 0.1" in found.decision.verdicts[-1].message

@@ -112,7 +112,8 @@ def test_the_users_checkout_hooks_and_signing_are_left_alone(
     hooks.mkdir()
     home.mkdir()
     for name in ("pre-push", "reference-transaction", "post-commit", "pre-commit", "commit-msg"):
-        (hooks / name).write_text(f"#!/bin/sh\ntouch {tmp_path}/hook-ran\nexit 1\n")
+        # A remote on the same machine obeys the same global configuration: what runs there is the remote's own.
+        (hooks / name).write_text(f"#!/bin/sh\n[ $PWD = {remote} ] || {{ touch {tmp_path}/hook-ran; exit 1; }}\n")
         (hooks / name).chmod(0o755)
     (home / ".gitconfig").write_text(
         f"[core]\nhooksPath = {hooks}\n[commit]\ngpgSign = true\n[push]\ngpgSign = true\nfollowTags = true\n"
