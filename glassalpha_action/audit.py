@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from datetime import date
 
 from glassalpha_action.config import AuditConfig
-from glassalpha_action.cube import build
+from glassalpha_action.cube import Cube, build
 from glassalpha_action.evidence import Evidence
 from glassalpha_action.metrics import CATALOGUE, known, matching, measure
 from glassalpha_action.metrics.curves import charts
@@ -19,7 +19,7 @@ CONFIDENCE = 0.95
 
 
 def audit(
-    rows: Evidence,
+    rows: Evidence | Cube,
     *,
     config: AuditConfig,
     data: DataSummary,
@@ -30,7 +30,7 @@ def audit(
     baselines: Mapping[str, Sequence[Measurement]] | None = None,
     beside: Sequence[Requirement] = (),
 ) -> Audit:
-    """Measure `rows`, judge them by `policy` as of `today`, and seal the result.
+    """Measure `rows` (or a cube of rows counted elsewhere), judge them by `policy` as of `today`, and seal the result.
 
     `data` and `provenance` say where the rows came from; without a policy, or with one that does not apply to the
     model's use case, the status is NO_POLICY. `waivers`, `baselines` and `beside` are as `decide` takes them.
@@ -42,8 +42,8 @@ def audit(
     confidence = rules.confidence if rules and rules.decision == "bound" else asked
     model, profile = config.model.card(), config.audit.profile
 
-    cube = build(rows)
-    measured = measure(rows, cube, confidence, [g.wanted for g in gates])
+    evidence, cube = (None, rows) if isinstance(rows, Cube) else (rows, build(rows))
+    measured = measure(evidence, cube, confidence, [g.wanted for g in gates], config.audit.sections)
     judged = [(known(g.metric).definition, matching(g.metric, g.params, measured)) for g in gates]
     decision = decide(
         policy, judged, provenance, model, today, profile, waivers=waivers, baselines=baselines, beside=beside

@@ -52,6 +52,9 @@ def _named(value: object) -> object:
 
 
 Label = Annotated[Text, BeforeValidator(_label)]
+Section = Literal[
+    "performance", "calibration", "fairness", "data_quality", "power", "robustness", "explainability", "regression"
+]
 Share = Annotated[Number, Field(ge=0, le=1)]
 
 
@@ -62,6 +65,7 @@ class ModelBlock(Document):
     name: Text | None = None
     version: Text | None = None
     use_case: Text | None = None
+    task: Literal["classification", "regression"] = "classification"
     owner: Text | None = None
     developer: Text | None = None
     validator: Text | None = None
@@ -110,6 +114,8 @@ class DataBlock(Document):
     prediction_column: Text | None = None
     feature_columns: tuple[Text, ...] | None = None
     exclude_columns: tuple[Text, ...] = ()
+    weight_column: Text | None = None
+    reference_path: Text | None = None
     protected_attributes: Annotated[Mapping[str, ProtectedAttribute], BeforeValidator(_named)] = {}
 
     @model_validator(mode="after")
@@ -129,12 +135,15 @@ class AuditBlock(Document):
 
     profile: Literal["dev", "prod"] = "prod"
     sample_rows: Annotated[Whole, Field(ge=1)] | None = None
+    sections: tuple[Section, ...] | None = None
     confidence: Annotated[Number, Field(ge=0.5, lt=1)] | None = None
 
     @model_validator(mode="after")
     def _sampling_is_for_dev(self) -> AuditBlock:
         if self.sample_rows and self.profile != "dev":
             raise ValueError("`sample_rows` needs `profile: dev`; a full audit reads every row")
+        if self.sections is not None and self.profile != "dev":
+            raise ValueError("`sections` needs `profile: dev`; a full audit measures everything")
         return self
 
 
@@ -176,7 +185,7 @@ class AuditConfig(Document):
 
 @dataclass(frozen=True, slots=True)
 class Config:
-    """An audit.yaml as read: its document, where each value stands, and the digest of its bytes and those it extends."""
+    """audit.yaml as read: its document, where each value stands, and the digest of its bytes and those it extends."""
 
     path: Path
     document: AuditConfig
@@ -254,11 +263,18 @@ def _check(document: AuditConfig, tree: Tree) -> None:
         "target_column": data.target_column,
         "score_column": data.score_column,
         "prediction_column": data.prediction_column,
+        "weight_column": data.weight_column,
     }
+    if model.task == "regression":
+        said += [
+            (("model", key), f"a model of amounts has no `{key}`; remove it, or set `task: classification`.")
+            for key in ("threshold", "positive_label", "favorable_label")
+            if getattr(model, key) is not None
+        ]
+        if data.score_column:
+            said.append((("data", "score_column"), "a model of amounts has no scores; name `prediction_column`."))
     for name in {*(data.feature_columns or ())} & {v for v in roles.values() if v}:
-        said.append(
-            (("data", "feature_columns"), f"`{name}` is a feature and the target or a prediction; remove it here.")
-        )
+        said.append((("data", "feature_columns"), f"`{name}` is a feature and plays another role too; remove it here."))
     if said:
         problems = []
         for keys, message in said:

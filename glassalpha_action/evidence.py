@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 MISSING = "(missing)"
+NO_MODEL = "the data hold predictions only, so no model was run"
 
 Flags = NDArray[np.bool_]
 Floats = NDArray[np.float64]
@@ -100,7 +101,7 @@ class Evidence:
     features: tuple[Feature, ...] = ()
     inputs: tuple[str, ...] | None = None
     probes: Probes | None = None
-    unprobed: str = "the data hold predictions only, so no model was run"
+    unprobed: str = NO_MODEL
     reference: Reference | None = None
     outcome: Floats | None = None
     prediction: Floats | None = None

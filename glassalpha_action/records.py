@@ -118,6 +118,7 @@ class Measurement(Record):
     `detail` is one sentence a reader needs beside the number. `bounds` is what the value surely lies between, where the
     rows are not at hand and their counts do not give it exactly. `combines` names the attributes whose combinations are
     the groups; `counts_missing` says that rows without a value are a group of their own.
+    `subject` says what the groups are where they are no levels of an attribute, such as "Feature".
     """
 
     metric: str
@@ -141,6 +142,7 @@ class Measurement(Record):
     bounds: tuple[float, float] | None = None
     combines: tuple[str, ...] = ()
     counts_missing: bool = False
+    subject: str | None = None
 
 
 class Comparison(StrEnum):
@@ -334,6 +336,7 @@ class DataSummary(Record):
     features: tuple[str, ...] = ()
     attributes: tuple[AttributeSummary, ...] = ()
     weighted: bool = False
+    task: Literal["classification", "regression", "dataset"] = "classification"
     notes: tuple[str, ...] = ()
     warnings: tuple[str, ...] = ()
 
@@ -367,8 +370,28 @@ class Charts(Record):
     score_histogram: tuple[tuple[float, int, int], ...] = ()
 
 
+class CubeOrigin(Record):
+    """Where counts came from that were not made from rows here: digest of the file, who counted, and the totals.
+
+    `rows` and `cells` are of all that was counted; those `suppressed` were not told, each cell having fewer rows than
+    `suppress_below`. `grid` is the number of equal score bins.
+    """
+
+    sha256: str
+    engine: str
+    grid: int
+    rows: int
+    cells: int
+    suppress_below: int = 0
+    suppressed_rows: int = 0
+    suppressed_cells: int = 0
+
+
 class Provenance(Record):
-    """What went in: digests, seed, commit, versions. Never a host, a user or a path."""
+    """What went in: digests, seed, commit, versions. Never a host, a user or a path.
+
+    `cube` is there where only counts were given; `predictions_sha256` is then the digest of the counts.
+    """
 
     as_of: str
     tool_version: str
@@ -384,6 +407,7 @@ class Provenance(Record):
     git_clean: bool | None = None
     isolation: tuple[str, ...] = ()
     versions: Mapping[str, str] = {}
+    cube: CubeOrigin | None = None
 
 
 class Audit(Record):

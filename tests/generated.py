@@ -14,6 +14,8 @@ from glassalpha_action.metrics import CATALOGUE
 from glassalpha_action.policy.schema import Policy
 from glassalpha_action.records import Audit
 from tests.github import reference as action
+from tests.policy_reference import policy_page
+from tests.registry.page import registry_page
 
 ROOT = Path(__file__).parent.parent
 NOTE = "<!-- Generated from the code by `make docs`; change the code, not this page. -->\n\n"
@@ -80,7 +82,9 @@ def _schema(model: type[Policy] | type[AuditConfig] | type[Audit], title: str) -
 GENERATED: Mapping[str, Callable[[], str]] = {
     "site/reference/metrics.md": metrics_page,
     "site/reference/cli.md": cli_page,
+    "site/reference/registry.md": registry_page,
     "site/reference/action.md": action.page,
+    "site/reference/policy.md": lambda: policy_page(NOTE),
     "policies/schema/policy.schema.json": _schema(Policy, "A glassalpha policy"),
     "policies/schema/audit-config.schema.json": _schema(AuditConfig, "A model's audit.yaml"),
     "policies/schema/audit.schema.json": _schema(Audit, "The audit record, audit.json"),

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 @click.command()
 def action() -> int:
-    """Run as the GitHub Action: everything is read from the runner's environment, nothing from the command line."""
+    """Run as the GitHub Action, from the runner's environment."""
     from glassalpha_action import settings
 
     return _run(settings.read())

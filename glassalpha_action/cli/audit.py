@@ -32,15 +32,17 @@ def run(
     waivers: Path | None = None,
     policy_sha256: str | None = None,
     database: str | None = None,
+    cube: Path | None = None,
 ) -> Audit:
     """Audit the model that `config_path` describes, by `policy` (a path or a pack's name) or the one it names.
 
     `as_of` is the day of the audit, YYYY-MM-DD, today in UTC where it is not given. With `base`, a checkout of the base
-    commit, its rules judge as well and the stricter verdict stands. Raises UserError.
+    commit, its rules judge as well and the stricter verdict stands. With `cube`, the counts in that file are judged and
+    no row is read. Raises UserError.
     """
     from glassalpha_action.cli.judging import Asked, judged
 
-    asked = Asked(policy, strict, _day(as_of), model_trust, base, waivers, policy_sha256, database)
+    asked = Asked(policy, strict, _day(as_of), model_trust, base, waivers, policy_sha256, database, cube)
     return judged(config_path, asked)
 
 
@@ -165,6 +167,12 @@ def submit(audit: Audit, config: Config, database: str | None) -> str:
     "--waivers", type=click.Path(path_type=Path), help="The folder of waivers; else `waivers` beside the policy."
 )
 @click.option("--policy-sha256", metavar="DIGEST", help="The digest that the policy must have.")
+@click.option(
+    "--from-cube",
+    "cube",
+    type=click.Path(path_type=Path),
+    help="Judge the counts in this file, made by `glassalpha cube`; no row is read.",
+)
 @click.option("--quiet", is_flag=True, help="Print only errors.")
 def audit(
     config_path: Path,
@@ -179,6 +187,7 @@ def audit(
     base: Path | None,
     waivers: Path | None,
     policy_sha256: str | None,
+    cube: Path | None,
     quiet: bool,
 ) -> Any:
     """Audit one model and judge it by a policy."""
@@ -199,6 +208,7 @@ def audit(
         waivers=waivers,
         policy_sha256=policy_sha256,
         database=database,
+        cube=cube,
     )
     if not quiet:
         on_terminal = sys.stdout.isatty()

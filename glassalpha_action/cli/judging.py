@@ -30,6 +30,7 @@ class Asked:
     waivers: Path | None = None
     policy_sha256: str | None = None
     database: str | None = None
+    cube: Path | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,18 +125,19 @@ def _with_changes(audit: Audit, unread: Change | None, found: Sequence[Change] =
 
 
 def _subject(config: Config, asked: Asked, policy: LoadedPolicy | None, *, strict: bool | None = None) -> Subject:
-    from glassalpha_action.load.model import Trust
     from glassalpha_action.load.provenance import commit_at
+
+    day, commit, digest = asked.day.isoformat(), commit_at(config.path.parent), policy.sha256 if policy else None
+    strict = asked.strict if strict is None else strict
+    if asked.cube:
+        from glassalpha_action.load.counted import load_cube
+
+        return load_cube(config, asked.cube, as_of=day, commit=commit, strict=strict, policy_sha256=digest)
+    from glassalpha_action.load.model import Trust
     from glassalpha_action.load.subject import load
 
-    return load(
-        config,
-        as_of=asked.day.isoformat(),
-        commit=commit_at(config.path.parent),
-        strict=asked.strict if strict is None else strict,
-        trust=Trust(asked.trust),
-        policy_sha256=policy.sha256 if policy else None,
-    )
+    trust = Trust(asked.trust)
+    return load(config, as_of=day, commit=commit, strict=strict, trust=trust, policy_sha256=digest)
 
 
 def _rules(config: Config, asked: Asked) -> Rules:
@@ -288,7 +290,7 @@ def _paired(
 ) -> tuple[Measurement, ...] | None:
     """The base commit's model measured on this commit's rows; None where it cannot be run on them."""
     from glassalpha_action.audit import CONFIDENCE
-    from glassalpha_action.cube import build
+    from glassalpha_action.cube import Cube, build
     from glassalpha_action.documents import UserError
     from glassalpha_action.metrics import measure
     from glassalpha_action.policy.stricter import with_model_of
@@ -298,6 +300,8 @@ def _paired(
     try:
         rows = _subject(with_model_of(there, config), asked, None, strict=False).rows
     except UserError:
+        return None
+    if isinstance(rows, Cube):
         return None
     wanted = [gate.wanted for policy in policies if policy for gate in policy.policy.gates]
     return measure(rows, build(rows), CONFIDENCE, wanted)

@@ -19,7 +19,7 @@ from glassalpha_action.registry import Head, connect
 from glassalpha_action.registry.ledger import BRANCH
 
 ORIGIN = "origin"
-DATABASE = "The registry, a file or a URL; by default $GLASSALPHA_DATABASE, else model_registry.db."
+DATABASE = "The registry: a file, or postgresql://…; by default $GLASSALPHA_DATABASE, else model_registry.db."
 LEDGER = "A git repository, as a URL or a folder; origin: the remote of the repository this folder is in."
 
 
@@ -64,12 +64,9 @@ def merge(one: str, other: str, into: str, by: str) -> None:
 def also_in_a_ledger(command: Callable[..., None]) -> Callable[..., None]:
     """Gives `registry verify` the options --ledger, --branch and --history."""
 
-    @click.option(
-        "--ledger", metavar="URL|FOLDER", help=f"Verify a ledger. {LEDGER} With --database both are compared."
-    )
+    @click.option("--ledger", metavar="URL|FOLDER", help=f"Verify a ledger, and --database against it. {LEDGER}")
     @click.option("--branch", default=BRANCH, show_default=True, help="The branch of the ledger.")
-    @click.option("--history", is_flag=True,
-                  help="Also prove by every commit of the ledger that no record was ever changed or removed.")  # fmt: skip
+    @click.option("--history", is_flag=True, help="Also prove by every commit that no record was changed or removed.")
     @functools.wraps(command)
     def with_ledger(*, ledger: str | None, branch: str, history: bool, **given: Any) -> None:
         if ledger is None and not history:
@@ -81,16 +78,17 @@ def also_in_a_ledger(command: Callable[..., None]) -> Callable[..., None]:
 
 
 def _verify(ledger: str, branch: str, history: bool, anchor: str | None, database: str | None) -> None:
+    from glassalpha_action.policy.rejudge import rejudge
     from glassalpha_action.registry import history as proofs
 
     remote, token = _place(ledger)
     with ExitStack() as opened:
         registry = opened.enter_context(connect(database)) if database else None
-        said = registry.verify(anchor) if registry else []
+        said = registry.verify(anchor, rejudge) if registry else []
         head = Head(0, "")
         if not said:
             head, said = proofs.verify(
-                remote, branch=branch, token=token, history=history, anchor=anchor, registry=registry
+                remote, branch=branch, token=token, history=history, anchor=anchor, rejudge=rejudge, registry=registry
             )
         for problem in said[1:]:
             click.echo(inert(problem), err=True)

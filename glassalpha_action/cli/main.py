@@ -17,6 +17,7 @@ COMMANDS = {
     "registry": ("registry", "Keep audits in an append-only registry and ask it questions."),
     "model": ("model", "Approve a model, reject it, or take an approval back."),
     "portal": ("portal", "Show the registry as a web site that needs no server."),
+    "cube": ("cube", "Count rows where they lie, for audits that never see a row."),
     "doctor": ("doctor", "Check this installation, and say what to do about what is missing."),
     "action": ("action", "Run as the GitHub Action, from the runner's environment."),
 }

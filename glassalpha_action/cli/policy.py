@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from datetime import date
 from pathlib import Path
@@ -10,15 +9,15 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from glassalpha_action.cli.history import as_json, echo_json, simulate, suggest
 from glassalpha_action.cli.tables import inert, table
 from glassalpha_action.documents import UserError, nearest
 
 if TYPE_CHECKING:
     from glassalpha_action.policy.citations import Citations
     from glassalpha_action.policy.schema import LoadedPolicy
-    from glassalpha_action.records import Audit, Change, Definition
+    from glassalpha_action.records import Change, Definition
 
-as_json = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 as_of_option = click.option("--as-of", metavar="YYYY-MM-DD", help="The day to check by; today in UTC if not given.")
 
 
@@ -38,6 +37,12 @@ def find_policy(named: str) -> Path:
     if name in known:
         return known[name]
     raise UserError(f"there is no policy file or pack `{inert(named)}`{nearest(name, sorted(known))}")
+
+
+def read_named(named: str) -> LoadedPolicy:
+    """The policy file or pack called `named`, under that name in what is said of it."""
+    path = find_policy(named)
+    return read_policy(path, named if path == Path(named) else f"pack:{named.removeprefix('pack:')}")
 
 
 def read_policy(path: Path, name: str | None = None) -> LoadedPolicy:
@@ -76,13 +81,13 @@ def _day(text: str | None) -> date:
         raise UserError(f"--as-of {inert(str(text))}: not a date; write it as YYYY-MM-DD.") from None
 
 
-def _echo_json(value: object) -> None:
-    click.echo(json.dumps(value, indent=2))
-
-
 @click.group()
 def policy() -> None:
     """Check policies and show them."""
+
+
+policy.add_command(simulate)
+policy.add_command(suggest)
 
 
 @policy.command()
@@ -92,7 +97,7 @@ def policy() -> None:
               help="What exits 2: errors, or warnings too.")  # fmt: skip
 @as_json
 def lint(paths: Sequence[str], as_of: str | None, fail_on: str, as_json: bool) -> int:
-    """Check policies for mistakes, and for what is legal but doubtful.
+    """Check policies for mistakes and for doubts.
 
     Names unknown metrics, gates that contradict each other or never decide, missing rationales, short notice, overdue
     reviews, comparisons that exclude their own limit, thresholds that chance alone breaks, and citations that no longer
@@ -102,12 +107,12 @@ def lint(paths: Sequence[str], as_of: str | None, fail_on: str, as_json: bool) -
     from glassalpha_action.policy.lint import lint as examine
 
     day, known, cited = _day(as_of), definitions(), _citations()
-    read = [read_policy(find_policy(named), named) for named in paths]
+    read = [read_named(named) for named in paths]
     found = [(policy, examine(policy, known, cited, day, gap)) for policy in read]
     findings = [finding for _, some in found for finding in some]
     if as_json:
         names = ("file", "line", "level", "rule", "message")
-        _echo_json([{name: getattr(f, name) for name in names} for f in findings])
+        echo_json([{name: getattr(f, name) for name in names} for f in findings])
     else:
         for policy, some in found:
             for finding in some:
@@ -129,13 +134,13 @@ def _summary(policy: LoadedPolicy, levels: Sequence[str]) -> str:
 @click.argument("named", metavar="POLICY")
 @as_json
 def show(named: str, as_json: bool) -> int:
-    """Print a policy's gates, with what it extends laid in."""
+    """Print a policy's gates, what it extends laid in."""
     from glassalpha_action.policy.sentences import level
 
-    loaded, known = read_policy(find_policy(named), named), definitions()
+    loaded, known = read_named(named), definitions()
     found = loaded.policy
     if as_json:
-        _echo_json({"sha256": loaded.sha256, "policy": found.model_dump(mode="json", exclude_none=True)})
+        echo_json({"sha256": loaded.sha256, "policy": found.model_dump(mode="json", exclude_none=True)})
         return 0
     click.echo(inert(f"{found.policy_name} {found.version}" + (f" ({found.citation})" if found.citation else "")))
     click.echo(f"sha256 {loaded.sha256}")
@@ -158,10 +163,10 @@ def show(named: str, as_json: bool) -> int:
 @policy.command()
 @click.argument("named", metavar="POLICY")
 def explain(named: str) -> int:
-    """Say a policy in sentences, for the engineer whose models it binds."""
+    """Say a policy in sentences, for those it binds."""
     from glassalpha_action.policy.sentences import explained
 
-    found = read_policy(find_policy(named), named).policy
+    found = read_named(named).policy
     click.echo(inert(f"{found.policy_name} {found.version}"))
     for heading, sentences in explained(found, definitions()):
         click.echo(f"\n{heading}")
@@ -178,14 +183,14 @@ def explain(named: str) -> int:
 @click.option("--allow-weakening", is_flag=True, help="Exit 0 although something is weakened.")
 @as_json
 def diff(old: str, new: str, waivers: tuple[Path, Path] | None, allow_weakening: bool, as_json: bool) -> int:
-    """List what changed between two policies: weakened, strengthened or neutral.
+    """List what changed between two policies.
 
-    Exits 1 where anything is weakened, unless --allow-weakening.
+    Each change is weakened, strengthened or neutral. Exits 1 where anything is weakened, unless --allow-weakening.
     """
     found = _changes(old, new, waivers)
     weakened = sum(change.effect == "weakened" for change in found)
     if as_json:
-        _echo_json([change.model_dump(mode="json") for change in found])
+        echo_json([change.model_dump(mode="json") for change in found])
     else:
         for change in found:
             click.echo(f"{change.effect:<12} {inert(change.message)}")
@@ -199,7 +204,7 @@ def _changes(old: str, new: str, waivers: tuple[Path, Path] | None = None) -> li
     from glassalpha_action.policy.changes import policy_changes, waiver_changes
     from glassalpha_action.policy.waivers import load
 
-    before, after = (read_policy(find_policy(named), named) for named in (old, new))
+    before, after = (read_named(named) for named in (old, new))
     found = list(policy_changes(before, after))
     if waivers:
         for folder in waivers:
@@ -216,10 +221,11 @@ def _changes(old: str, new: str, waivers: tuple[Path, Path] | None = None) -> li
 @click.option("--allow-uncovered", is_flag=True, help="Exit 0 although a gate has no pass, fail or boundary case.")
 @as_json
 def test(paths: Sequence[Path], allow_uncovered: bool, as_json: bool) -> int:
-    """Run policy tests: metrics that a model might have, and what the policy must make of them.
+    """Test policies by cases.
 
-    CASES are files or folders of them; without any, the folder policies/tests, else the tests of the packs. Every gate
-    needs a case that passes, one that fails, and one on its very threshold. Exits 1 where one does not hold.
+    A case has the metrics that a model might have, and what the policy must make of them. CASES are files or folders of
+    them; without any, the folder policies/tests, else the tests of the packs. Every gate needs a case that passes, one
+    that fails, and one on its very threshold. Exits 1 where one does not hold.
     """
     from glassalpha_action.policy import cases
 
@@ -233,7 +239,7 @@ def test(paths: Sequence[Path], allow_uncovered: bool, as_json: bool) -> int:
         if not as_json:
             _echo_tested(read.name, found)
     if as_json:
-        _echo_json(results)
+        echo_json(results)
     return 0 if good else 1
 
 
@@ -260,86 +266,6 @@ def _case_files(paths: Sequence[Path]) -> list[Path]:
     return found
 
 
-def _history(command: Any) -> Any:
-    for option in (
-        click.option("--last-n-days", type=click.IntRange(min=0), help="Only audits since so many days ago."),
-        click.option("--audits", type=click.Path(path_type=Path), metavar="FOLDER",
-                     help="A folder of audit.json files, instead of a registry."),
-        click.option("--database", metavar="FILE|URL", help="The registry; by default as for `glassalpha registry`."),
-    ):  # fmt: skip
-        command = option(command)
-    return command
-
-
-def _audits(database: str | None, folder: Path | None, last_n_days: int | None) -> list[Audit]:
-    """Every audit of a folder or of a registry's main history."""
-    from glassalpha_action.cli.history import read_history
-
-    return read_history(database, folder, last_n_days)
-
-
-@policy.command()
-@click.argument("named", metavar="POLICY")
-@_history
-@as_json
-def simulate(named: str, database: str | None, audits: Path | None, last_n_days: int | None, as_json: bool) -> int:
-    """Replay recorded audits under POLICY, as if it had been in force: which models, teams and gates flip.
-
-    Marks gates that at least 80% of the models fail: the threshold may be unrealistic.
-    """
-    from glassalpha_action.policy.simulate import simulate as replay
-    from glassalpha_action.report.simulation import as_data, render_simulation
-
-    loaded = read_policy(find_policy(named), named)
-    found = replay(loaded, _audits(database, audits, last_n_days), definitions())
-    if as_json:
-        _echo_json(as_data(found))
-    else:
-        click.echo(render_simulation(found, loaded.policy), nl=False)
-    return 0
-
-
-@policy.command()
-@click.argument("metric")
-@_history
-@click.option("--pass-share", type=click.FloatRange(0, 1, min_open=True), default=0.9, show_default=True,
-              help="The share of the models that should meet the threshold.")  # fmt: skip
-@as_json
-def suggest(
-    metric: str, database: str | None, audits: Path | None, last_n_days: int | None, pass_share: float, as_json: bool
-) -> int:
-    """Suggest a threshold for METRIC from history, and say how many models it would block without proof."""
-    from glassalpha_action.cli.metrics import find
-    from glassalpha_action.policy.simulate import latest
-    from glassalpha_action.policy.suggest import suggest as choose
-
-    found = choose(find(metric).definition, latest(_audits(database, audits, last_n_days)), pass_share)
-    chosen = found.chosen
-    if as_json:
-        names = ("threshold", "models", "blocked", "in_doubt", "no_interval", "pass_share", "false_block_rate")
-        data = [{name: getattr(one, name) for name in names} for one in (chosen, *found.candidates)]
-        _echo_json({"metric": found.metric.id, "comparison": found.comparison.value, "chosen": data[0],
-                    "candidates": data[1:], "left_out": list(found.left_out)})  # fmt: skip
-        return 0
-    unit = found.metric.unit
-    rows = [("threshold", "models pass", "blocked", "blocked without proof", "false-block rate")]
-    rows += [
-        (f"{found.comparison.sign} {unit.show(one.threshold)}", f"{one.pass_share:.0%}", str(one.blocked),
-         str(one.in_doubt), f"{one.false_block_rate:.1%}") for one in found.candidates
-    ]  # fmt: skip
-    click.echo(table(rows), nl=False)
-    click.echo(
-        f"\nSuggested: {found.metric.id} {found.comparison.sign} {chosen.threshold:.10g}, which "
-        f"{chosen.pass_share:.0%} of {chosen.models} models meet. Compared as a point it blocks {chosen.blocked}, of "
-        f"which {chosen.in_doubt} have an interval that still reaches the passing side: a false-block rate of "
-        f"{chosen.false_block_rate:.1%}. "
-        "With `decision: bound` those ask for review instead."
-    )
-    if found.left_out:
-        click.echo(inert(f"Not measured for: {', '.join(found.left_out)}."))
-    return 0
-
-
 @policy.command()
 @click.argument("named", metavar="POLICY")
 @click.option("--since", metavar="POLICY", help="The version before, to say what changed.")
@@ -347,11 +273,14 @@ def suggest(
 @click.option("--portal", metavar="URL", help="The portal's address, to link its guides.")
 @click.option("--output", type=click.Path(path_type=Path), help="Where to write it; the terminal if not given.")
 def announce(named: str, since: str | None, at: str | None, portal: str | None, output: Path | None) -> int:
-    """Write the announcement that teams get: what changed, what to do, the gates, and whom to ask."""
+    """Write the announcement that teams get.
+
+    It says what changed, what to do, the gates, and whom to ask.
+    """
     from glassalpha_action.report.announcement import render_announcement
 
-    found = read_policy(find_policy(named), named).policy
-    before = read_policy(find_policy(since), since).policy.version if since else ""
+    found = read_named(named).policy
+    before = read_named(since).policy.version if since else ""
     changes = _changes(since, named) if since else ()
     text = render_announcement(
         found, definitions(), at or named.removeprefix("pack:"), since=before, changes=changes, portal=portal
@@ -374,7 +303,10 @@ def _write(path: Path, text: str) -> None:
 
 @policy.command()
 def schema() -> int:
-    """Print the JSON Schema of a policy file, for editors and other tools."""
+    """Print the JSON Schema of a policy file.
+
+    Editors complete and check policies by it.
+    """
     from glassalpha_action.shipped import policies
 
     click.echo((policies() / "schema" / "policy.schema.json").read_text(encoding="utf-8"), nl=False)
@@ -387,7 +319,7 @@ def list_(as_json: bool) -> int:
     """List the policy packs that come with the tool."""
     found = {name: read_policy(path, f"pack:{name}").policy for name, path in packs().items()}
     if as_json:
-        _echo_json([
+        echo_json([
             {"pack": name, "policy_name": one.policy_name, "version": one.version, "gates": len(one.gates),
              "applies_to": list(one.applies_to)} for name, one in found.items()
         ])  # fmt: skip

@@ -18,9 +18,9 @@ from glassalpha_action.cli.tables import csv_text, inert, parquet_bytes, table
 from glassalpha_action.documents import UserError
 from glassalpha_action.governance.approvals import approved
 from glassalpha_action.policy.rejudge import rejudge
-from glassalpha_action.records import Audit, sealed
+from glassalpha_action.records import Audit
 from glassalpha_action.registry import Receipt, Registry, Row, Supersedes, connect, transfer
-from glassalpha_action.registry.rows import STAGES
+from glassalpha_action.registry.rows import STAGES, as_sealed
 
 AUDIT_LIMIT = 20 << 20
 COLUMNS = ("model_id", "team", "last_audit", "failed_gates", "status")
@@ -320,18 +320,15 @@ def _read_audit(name: str) -> Audit:
     content, name = _read(name), inert(name)
     try:
         audit = Audit.model_validate_json(content)
-        fits = sealed(audit).audit_id == audit.audit_id
+        as_sealed(audit)
     except ValidationError as error:
         first = error.errors(include_url=False)[0]
         place = inert(".".join(map(str, first["loc"])) or "the file")[:200]
         raise UserError(f"{name}: no audit that this version can read ({place}: {first['msg']})") from error
     except ValueError as error:
         raise UserError(f"{name}: no audit that this version can read ({error})") from error
-    if not fits:
-        raise UserError(
-            f"{name}: altered after it was made: its audit_id does not fit its content; run the audit again",
-            exit_code=5,
-        )
+    except UserError as error:
+        raise UserError(f"{name}: {error}", exit_code=error.exit_code) from error
     return audit
 
 

@@ -3,7 +3,8 @@
 Frames on either pipe: one kind byte, a length of eight bytes (little-endian), the payload. In: C (settings, JSON), M
 (the model file's bytes), X (the features, a pickled DataFrame of the parent's own). Out: L (layers in force, JSON),
 V (versions, JSON), then after the model was opened W (the version it was saved with, if another) and S (float64 scores)
-or E (kind, newline, detail). Nothing heavy is imported before it is shut in.
+or E (kind, newline, detail). Each further X is answered by another S or E. Nothing heavy is imported before it is shut
+in.
 """
 
 from __future__ import annotations
@@ -27,6 +28,7 @@ from glassalpha_action.load.skops import load_skops
 
 FRAME = struct.Struct("<cQ")
 ANSWER_FD = 100
+REQUEST_FD = 101
 DETAIL_CAP = 1200  # characters; the parent cuts further
 
 
@@ -110,6 +112,17 @@ def _column(model: Any, classes: list[Any], positive_label: str, negative_label:
     return places[0]
 
 
+def _amounts(model: Any, features: Any) -> bytes:
+    import numpy
+
+    if not hasattr(model, "predict"):
+        raise ModelError("no_amount", type(model).__name__)
+    answer = numpy.asarray(model.predict(features), dtype="float64")
+    if answer.shape not in ((len(features),), (len(features), 1)):
+        raise ModelError("outputs", f"predict gave shape {answer.shape} for {len(features)} rows")
+    return numpy.ascontiguousarray(answer.reshape(-1), dtype="<f8").tobytes()
+
+
 def _probabilities(model: Any, features: Any, settings: dict[str, Any]) -> bytes:
     import numpy
 
@@ -132,7 +145,7 @@ def _list_libraries_without_files() -> None:
 
 
 def score(settings: dict[str, Any], model_bytes: bytes, features_bytes: bytes) -> None:
-    """Import what the format needs, send the versions, then open the model and send its scores."""
+    """Import what the format needs, send the versions, then open the model and send its scores, as often as asked."""
     import pickle
 
     modules = LOADERS[settings["format"]][0]
@@ -143,9 +156,13 @@ def score(settings: dict[str, Any], model_bytes: bytes, features_bytes: bytes) -
     versions = {m.__name__: str(m.__version__) for m in loaded} | {"python": sys.version.split()[0]}
     send("V", json.dumps(versions).encode())
     model = _open(settings["format"], model_bytes)
-    with _refusing("predict"):
-        scores = _probabilities(model, features, settings)
-    send("S", scores)
+    while True:
+        with _refusing("predict"):
+            answer = _amounts(model, features) if settings["amounts"] else _probabilities(model, features, settings)
+        send("S", answer)
+        if not settings["further"]:
+            return
+        features = pickle.loads(_receive(REQUEST_FD))  # noqa: S301 (the parent made it)
 
 
 def send(kind: str, payload: bytes) -> None:
@@ -155,17 +172,18 @@ def send(kind: str, payload: bytes) -> None:
         message = message[os.write(ANSWER_FD, message) :]
 
 
-def _receive() -> bytes:
-    _, length = FRAME.unpack(_take(FRAME.size))
-    return bytes(_take(length))
+def _receive(fd: int = 0) -> bytes:
+    _, length = FRAME.unpack(_take(fd, FRAME.size))
+    return bytes(_take(fd, length))
 
 
-def _take(length: int) -> bytearray:
+def _take(fd: int, length: int) -> bytearray:
+    """That many bytes; where the parent has closed its end there is nothing more to do."""
     taken = bytearray()
     while len(taken) < length:
-        part = os.read(0, min(length - len(taken), 1 << 20))
+        part = os.read(fd, min(length - len(taken), 1 << 20))
         if not part:
-            os._exit(1)
+            os._exit(0 if fd == REQUEST_FD else 1)
         taken += part
     return taken
 
@@ -178,6 +196,7 @@ def main() -> None:
     nothing = os.open(os.devnull, os.O_RDONLY)
     send("L", json.dumps(shut_in(settings)).encode())
     model_bytes, features_bytes = _receive(), _receive()
+    os.dup2(0, REQUEST_FD, inheritable=False)
     os.dup2(nothing, 0)
     try:
         score(settings, model_bytes, features_bytes)

@@ -1,10 +1,9 @@
-"""Reads the rows: a table from disk, checked column by column, into the arrays that metrics ask for."""
+"""Turns columns, checked one by one, into the arrays that metrics ask for."""
 
 from __future__ import annotations
 
 import itertools
 import math
-import warnings
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -13,12 +12,10 @@ from numpy.typing import NDArray
 
 from glassalpha_action.config import Config, DataBlock, ModelBlock, ProtectedAttribute
 from glassalpha_action.documents import UserError, nearest, plain
-from glassalpha_action.evidence import MISSING, Attribute, Flags, Floats
+from glassalpha_action.evidence import MISSING, Attribute, Codes, Flags, Floats, Ints
 from glassalpha_action.records import AttributeSummary, DataSummary, Level
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     import pandas as pd
 
 THRESHOLD = 0.5
@@ -38,63 +35,8 @@ class Labels:
     warnings: tuple[str, ...]
 
 
-def read_table(path: Path, where: str, columns: list[str] | None = None) -> pd.DataFrame:
-    """The table at `path` (.csv, .parquet, .feather, .jsonl); `where` is what errors point at.
-
-    Raises UserError for a file that is absent, empty, unreadable, or of another kind.
-    """
-    import pandas as pd
-
-    if not path.is_file():
-        raise UserError(f"{where}: the data file {path.as_posix()} does not exist; check the path.")
-    if path.stat().st_size == 0:
-        raise UserError(f"{where}: the data file {path.as_posix()} is empty; write the held-out rows to it.")
-    readers = {
-        ".csv": lambda: pd.read_csv(path, encoding="utf-8-sig", low_memory=False, usecols=columns, index_col=False),
-        ".parquet": lambda: pd.read_parquet(path, columns=columns),
-        ".feather": lambda: pd.read_feather(path, columns=columns),
-        ".jsonl": lambda: pd.read_json(path, lines=True, encoding="utf-8-sig"),
-    }
-    reader = readers.get(path.suffix.lower())
-    if reader is None:
-        raise UserError(f"{where}: {path.name} has no known data format; known are {', '.join(readers)}.")
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("error", pd.errors.ParserWarning)
-            table = reader()
-    except pd.errors.ParserWarning:
-        raise UserError(
-            f"{where}: the rows of {path.as_posix()} have more fields than its header; correct the header."
-        ) from None
-    except ImportError:
-        raise UserError(
-            f"{where}: reading {path.suffix} needs pyarrow; install it with `pip install 'glassalpha-action[parquet]'`."
-        ) from None
-    except UnicodeDecodeError:
-        raise UserError(f"{where}: {path.as_posix()} is not UTF-8 text; save it as UTF-8.") from None
-    except (ValueError, OSError, pd.errors.ParserError) as error:
-        said = str(error).strip().splitlines()[0] if str(error).strip() else "no reason given"
-        raise UserError(
-            f"{where}: {path.as_posix()} cannot be read as {path.suffix[1:]}: {plain(said, 200)}."
-        ) from None
-    if path.suffix.lower() == ".csv" and (twice := _named_twice(path)):
-        raise UserError(f"{where}: {path.as_posix()} has two columns called {plain(twice, 200)}; rename one of them.")
-    if table.empty:
-        raise UserError(f"{where}: {path.as_posix()} holds no rows; write the held-out rows to it.")
-    return table
-
-
-def _named_twice(path: Path) -> str | None:
-    """A name that the CSV header gives to two columns, of which pandas would rename the second."""
-    import pandas as pd
-
-    header = pd.read_csv(path, encoding="utf-8-sig", header=None, nrows=1, dtype=str).iloc[0].dropna()
-    return next(iter(header[header.duplicated()]), None)
-
-
-def require(config: Config, table: pd.DataFrame, wanted: dict[tuple[str, ...], list[str]]) -> None:
-    """Raise one error that names every wanted column the table lacks, each with the line that asks for it."""
-    present = [str(c) for c in table.columns]
+def require(config: Config, present: list[str], wanted: dict[tuple[str, ...], list[str]]) -> None:
+    """Raise one error that names every wanted column that is not present, each with the line that asks for it."""
     missing = [
         f"{config.where(*keys)}: {plain(f'the data has no column `{name}`{nearest(name, present)}')}"
         for keys, names in wanted.items()
@@ -119,23 +61,40 @@ class Coded:
 
 def coded(column: pd.Series[Any]) -> Coded:
     """The column's values as text levels: 1, 1.0 and "1" are one level."""
-    import pandas as pd
-
-    try:
-        codes, values = pd.factorize(column)
-    except TypeError:  # lists and mappings, as JSON may hold
-        codes, values = pd.factorize(column.map(str, na_action="ignore"))
-    written = [_written(v) for v in values]
+    codes, values = _factorized(column)
+    written = [written_level(v) for v in values]
     levels = tuple(sorted(set(written)))
     place = {level: i for i, level in enumerate(levels)}
     lookup = np.array([place[text] for text in written] + [-1], dtype=np.int32)
     return Coded(levels, lookup[codes])
 
 
-def _written(value: object) -> str:
+def _factorized(column: pd.Series[Any]) -> tuple[NDArray[Any], list[object]]:
+    """Codes (n,), -1 where missing, and the values they stand for, each of which some row has."""
+    import pandas as pd
+
+    if isinstance(column.dtype, pd.CategoricalDtype):
+        codes = column.cat.codes.to_numpy()
+        used = np.bincount(codes[codes >= 0], minlength=len(column.cat.categories)) > 0
+        place = np.append(np.cumsum(used) - 1, -1).astype(np.int32)
+        return place[codes], list(column.cat.categories[used])
+    try:
+        found, values = pd.factorize(column)
+    except TypeError:  # lists and mappings, as JSON may hold
+        found, values = pd.factorize(column.map(str, na_action="ignore"))
+    return found, list(values)
+
+
+def written_level(value: object) -> str:
+    """A value as the text of its level: 1 and 1.0 are one."""
     if isinstance(value, float | np.floating) and float(value).is_integer():
         return str(int(value))
     return str(value)
+
+
+def unlabelled(n: int) -> Labels:
+    """What stands in for the labels of `n` rows whose outcome is an amount."""
+    return Labels("", "", None, np.zeros(n, bool), ())
 
 
 def labels_of(config: Config, table: pd.DataFrame) -> Labels:
@@ -236,16 +195,23 @@ def _carries(values: Coded, label: str) -> Flags:
 
 def attribute_of(config: Config, table: pd.DataFrame, name: str, how: ProtectedAttribute) -> Attribute:
     """One protected attribute, cut into levels; those without a value form the level `(missing)`, last."""
-    keys = ("data", "protected_attributes", name)
     column = table[name]
     if how.bins:
-        levels, codes = _cut(config, column, how, keys)
+        levels, codes = _cut(config, column, how, ("data", "protected_attributes", name))
     else:
         values = coded(column)
         levels = tuple(level for level in values.levels if level != MISSING)
         index = {level: i for i, level in enumerate(levels)}
         place = [index.get(level, len(levels)) for level in values.levels]
         codes = np.array([*place, len(levels)], dtype=np.int32)[values.codes]
+    return checked_attribute(config, name, how, levels, codes)
+
+
+def checked_attribute(
+    config: Config, name: str, how: ProtectedAttribute, levels: tuple[str, ...], codes: Codes
+) -> Attribute:
+    """An attribute of these levels, `(missing)` being the code after the last; UserError where they cannot be compared."""
+    keys = ("data", "protected_attributes", name)
     if len(levels) > MOST_LEVELS:
         raise config.error(
             f"`{name}` has {len(levels):,} levels, more than the {MOST_LEVELS:,} that can be compared; "
@@ -257,6 +223,11 @@ def attribute_of(config: Config, table: pd.DataFrame, name: str, how: ProtectedA
     if codes.size and codes.max() == len(levels):
         levels = (*levels, MISSING)
     return Attribute(name, levels, codes, how.reference)
+
+
+def level_names(bins: tuple[float, ...], labels: tuple[str, ...] | None) -> tuple[str, ...]:
+    """The levels between the edges `bins`: their `labels`, else the edges themselves."""
+    return labels or tuple(f"{a:.15g} to {b:.15g}" for a, b in itertools.pairwise(bins))
 
 
 def _cut(
@@ -276,7 +247,7 @@ def _cut(
             *keys,
         )
     codes = np.minimum(np.searchsorted(edges, np.where(absent, edges[0], values), side="right") - 1, len(edges) - 2)
-    levels = how.labels or tuple(f"{a:.15g} to {b:.15g}" for a, b in itertools.pairwise(edges))
+    levels = level_names(how.bins or (), how.labels)
     return levels, np.where(absent, len(levels), codes).astype(np.int32)
 
 
@@ -291,7 +262,7 @@ def check_cells(config: Config, attributes: tuple[Attribute, ...]) -> None:
         )
 
 
-def feature_names(data: DataBlock, table: pd.DataFrame) -> list[str]:
+def feature_names(data: DataBlock, present: list[str]) -> list[str]:
     """The columns the model is given: those named, else all that play no other role."""
     if data.feature_columns:
         return list(data.feature_columns)
@@ -299,16 +270,25 @@ def feature_names(data: DataBlock, table: pd.DataFrame) -> list[str]:
         data.target_column,
         data.score_column,
         data.prediction_column,
+        data.weight_column,
         *data.exclude_columns,
         *data.protected_attributes,
     }
-    return [str(c) for c in table.columns if str(c) not in taken]
+    return [name for name in present if name not in taken]
 
 
 def summary(
-    model: ModelBlock, data: DataBlock, labels: Labels, attributes: tuple[Attribute, ...], features: tuple[str, ...]
+    model: ModelBlock,
+    data: DataBlock,
+    labels: Labels,
+    attributes: tuple[Attribute, ...],
+    features: tuple[str, ...],
+    counts: Ints | None = None,
 ) -> DataSummary:
-    """What the audit looked at, with what a reader should know before trusting it."""
+    """What the audit looked at, with what a reader should know before trusting it.
+
+    `counts` (n,) is how many rows each entry of `labels` and `attributes` stands for, one if not given.
+    """
     said = list(labels.warnings)
     notes = [
         f"The protected attribute `{a.name}` is among the model's features." for a in attributes if a.name in features
@@ -316,25 +296,30 @@ def summary(
     for attribute in attributes:
         if len(attribute.levels) > MANY_LEVELS:
             said.append(f"`{attribute.name}` has {len(attribute.levels)} levels; cut a numeric attribute with `bins`.")
-    if labels.positive.all() or not labels.positive.any():
+    if labels.positive_label and (labels.positive.all() or not labels.positive.any()):
         said.append("All rows carry the same label, so that most metrics cannot be estimated.")
     return DataSummary(
-        rows=int(labels.positive.size),
-        positives=int(labels.positive.sum()),
+        rows=int(labels.positive.size if counts is None else counts.sum()),
+        positives=int(labels.positive.sum() if counts is None else counts[labels.positive].sum()),
         positive_label=labels.positive_label,
         favorable_label=labels.favorable_label,
         target=data.target_column,
         features=features,
         notes=tuple(notes),
         warnings=tuple(said),
-        threshold=None if data.prediction_column else THRESHOLD if model.threshold is None else model.threshold,
-        attributes=tuple(_described(a, labels.positive) for a in attributes),
+        threshold=None
+        if data.prediction_column or model.task == "regression"
+        else THRESHOLD
+        if model.threshold is None
+        else model.threshold,
+        attributes=tuple(_described(a, labels.positive, counts) for a in attributes),
     )
 
 
-def _described(attribute: Attribute, positive: Flags) -> AttributeSummary:
-    counts = np.bincount(attribute.codes, minlength=len(attribute.levels))
-    positives = np.bincount(attribute.codes, weights=positive, minlength=len(attribute.levels))
+def _described(attribute: Attribute, positive: Flags, n: Ints | None) -> AttributeSummary:
+    size = len(attribute.levels)
+    counts = np.bincount(attribute.codes, n, size)
+    positives = np.bincount(attribute.codes[positive], None if n is None else n[positive], size)
     known = [i for i, level in enumerate(attribute.levels) if level != MISSING]
     largest = attribute.levels[max(known, key=lambda i: int(counts[i]))] if known else MISSING
     return AttributeSummary(

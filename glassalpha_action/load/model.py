@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import pickle
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
@@ -63,13 +63,19 @@ FORMATS = (
 
 @dataclass(frozen=True, slots=True)
 class Scores:
-    """Probabilities of the positive label, float64 (n,), finite and within [0, 1], and under what they were made."""
+    """Probabilities of the positive label, float64 (n,), finite and within [0, 1], and under what they were made.
+
+    Of a model of amounts they are amounts. `further` holds the scores of the further rows asked for, in that order;
+    where they could not be had it is empty and `failure` says why.
+    """
 
     values: np.ndarray
     isolation: tuple[str, ...]
     versions: Mapping[str, str]
     format: str
     warnings: tuple[str, ...] = ()
+    further: tuple[np.ndarray, ...] = ()
+    failure: str | None = None
 
 
 # SandboxError kind -> what happened and what to do; {file} and {detail} are already made harmless.
@@ -94,6 +100,7 @@ SENTENCES = {
     "(audit.sample_rows) or {predictions}",
     "no_probability": "{file} holds a {detail} without predict_proba, so it gives no probabilities: calibrate it "
     "(scikit-learn's CalibratedClassifierCV) or {predictions}",
+    "no_amount": "{file} holds a {detail} without predict, so it gives no amounts: give a regressor, or {predictions}",
     "label": "{file} does not know the positive label {label!r}, its classes are {detail}: set model.positive_label "
     "to one of them",
     "outputs": "{file} does not give one probability per row and class ({detail}): give a model of one outcome, or "
@@ -123,8 +130,13 @@ def score(
     trust: Trust = Trust.sandbox,
     timeout: float = 120.0,
     memory: int = 4 << 30,
+    amounts: bool = False,
+    further: Callable[[np.ndarray], Iterable[pd.DataFrame]] | None = None,
 ) -> Scores:
     """Probability of `positive_label` for every row of `features`, by the model in the file `path`.
+
+    `amounts` asks for predicted amounts instead. `further` is given the scores and yields further rows to score with
+    the same model; that they cannot be scored is no error.
 
     The file is opened in a child process only. Files of some formats name no classes (XGBoost, LightGBM, an ONNX
     tensor): they are refused unless the labels, `negative_label` too where it is given, are 0 and 1. `timeout` is
@@ -152,14 +164,32 @@ def score(
         sandboxed=sandboxed,
         timeout=timeout,
         memory=memory,
+        amounts=amounts,
     )
     try:
-        answer = sandbox.run(job)
+        answer = sandbox.run(job, _requests(further) if further else None)
     except sandbox.SandboxError as failure:
         raise _error(failure, path, kind, positive_label, timeout, memory) from failure
     layers = answer.layers if sandboxed else ("none: trusted",)
     versions = {{"sklearn": "scikit-learn"}.get(name, name): version for name, version in answer.versions.items()}
-    return Scores(answer.values, layers, versions, kind.name, _warnings(path, answer, versions))
+    failed = answer.failure and _error(answer.failure, path, kind, positive_label, timeout, memory)
+    return Scores(
+        answer.values,
+        layers,
+        versions,
+        kind.name,
+        _warnings(path, answer, versions),
+        answer.further,
+        str(failed) if failed else None,
+    )
+
+
+def _requests(further: Callable[[np.ndarray], Iterable[pd.DataFrame]]) -> sandbox.Further:
+    def ask(scores: np.ndarray) -> Iterable[tuple[bytes, int]]:
+        for rows in further(scores):
+            yield pickle.dumps(rows, protocol=pickle.HIGHEST_PROTOCOL), len(rows)
+
+    return ask
 
 
 def find_format(path: Path, name: str | None = None) -> Format:

@@ -10,7 +10,10 @@ from pathlib import Path
 
 import numpy as np
 
+from glassalpha_action import settings
+from glassalpha_action.cube import Cube
 from glassalpha_action.evidence import Flags, Floats
+from glassalpha_action.records import canonical
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,8 +37,18 @@ def file_sha256(path: Path) -> str:
 
 def predictions_sha256(scores: Floats | None, decisions: Flags) -> str:
     """Hex SHA-256 of the scores (as little-endian doubles) and decisions, in row order."""
-    digest = hashlib.sha256(b"scores\n" + (b"" if scores is None else scores.astype("<f8").tobytes()))
+    digest = hashlib.sha256(b"scores\n")
+    if scores is not None:
+        digest.update(np.ascontiguousarray(scores, "<f8"))
     digest.update(b"\ndecisions\n" + np.packbits(decisions).tobytes() + str(decisions.size).encode())
+    return digest.hexdigest()
+
+
+def cube_sha256(cube: Cube) -> str:
+    """Hex SHA-256 of the counts: the same for one cube, whoever counted it."""
+    digest = hashlib.sha256(canonical([[a.name, list(a.levels)] for a in cube.axes]))
+    for values, kind in ((cube.edges, "<f8"), (cube.key, "<i8"), (cube.whole, "<i8"), (cube.weighed, "<f8")):
+        digest.update(b"\n" + np.ascontiguousarray(values, kind).tobytes())
     return digest.hexdigest()
 
 
@@ -52,10 +65,18 @@ def commit_at(folder: Path) -> Commit | None:
 
 def _git(folder: Path, *arguments: str) -> str | None:
     # The checkout of a container action belongs to another user; git reads it all the same when told that it may.
-    command = ["git", "-c", "safe.directory=*", "-c", "core.fsmonitor=false", "--no-optional-locks", "-C", str(folder), *arguments]
+    asked = ["git", "-c", "safe.directory=*", "-c", "core.fsmonitor=false", "--no-optional-locks", "-C", str(folder)]
+    # GIT_DIR and its like, set inside a git hook, would answer for another checkout.
+    environment = {name: value for name, value in settings.variables().items() if not name.startswith("GIT_")}
     try:
         done = subprocess.run(
-            command, capture_output=True, encoding="utf-8", errors="backslashreplace", check=False, timeout=60
+            [*asked, *arguments],
+            capture_output=True,
+            encoding="utf-8",
+            errors="backslashreplace",
+            check=False,
+            timeout=60,
+            env=environment,
         )
     except (OSError, subprocess.TimeoutExpired):
         return None

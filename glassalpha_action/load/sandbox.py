@@ -14,7 +14,7 @@ import sys
 import sysconfig
 import tempfile
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, cast
@@ -25,9 +25,10 @@ from glassalpha_action.load.child import FRAME
 
 ROUNDING = 1e-9  # how far outside [0, 1] float rounding may put a probability
 TEXT_CAP = 16 << 10  # bytes of all frames but the scores
+OUT_OF_ORDER = "frames out of order"
 NOISE_CAP = 8 << 10  # bytes kept of what the child prints
 CHILD_KINDS = {"import", "load", "module", "memory", "no_probability", "label", "outputs", "predict"}
-CHILD_KINDS |= {"columns", "values", "objective", "multiclass", "unnamed", "untrusted"}
+CHILD_KINDS |= {"no_amount", "columns", "values", "objective", "multiclass", "unnamed", "untrusted"}
 START = """
 import sys
 sys.path.append(sys.argv[1])
@@ -48,17 +49,29 @@ class SandboxError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """Scores (n,) within [0, 1], versions in the child, the scikit-learn it was saved with if another, layers."""
+    """Scores (n,) within [0, 1], versions in the child, the scikit-learn it was saved with if another, layers.
+
+    `further` holds the scores of further rows that were asked for; where they could not be had, `failure` is why.
+    """
 
     values: np.ndarray
     versions: Mapping[str, str]
     saved_with: str = ""
     layers: tuple[str, ...] = ()
+    further: tuple[np.ndarray, ...] = ()
+    failure: SandboxError | None = None
+
+
+# From the scores of the rows, further rows to be scored as well: each the pickled features and how many rows they are.
+Further = Callable[[np.ndarray], Iterable[tuple[bytes, int]]]
 
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """One model to run: its bytes, the pickled features, how many scores to expect, and the bounds."""
+    """One model to run: its bytes, the pickled features, how many scores to expect, and the bounds.
+
+    `amounts` asks for predicted amounts, any finite numbers, in place of probabilities.
+    """
 
     model: bytes
     features: bytes
@@ -70,26 +83,74 @@ class Job:
     sandboxed: bool
     timeout: float
     memory: int
+    amounts: bool = False
 
 
-def run(job: Job) -> Answer:
-    """The scores of `job`; raises SandboxError. The child and what it started are gone when this returns."""
+def run(job: Job, further: Further | None = None) -> Answer:
+    """The scores of `job`, and of the `further` rows; raises SandboxError where there are none of the former.
+
+    The child and what it started are gone when this returns.
+    """
+    more: tuple[np.ndarray, ...] = ()
+    unanswered = None
     deadline = time.monotonic() + job.timeout
     with tempfile.TemporaryDirectory(prefix="glassalpha-") as empty, _child(empty) as process:
         conversation = _Conversation(process, deadline, 8 * job.rows + TEXT_CAP)
-        conversation.exchange(_parts("C", json.dumps(_settings(job)).encode()), first_frame_only=True)
+        settings = {**_settings(job), "further": further is not None}
+        conversation.exchange(_parts("C", json.dumps(settings).encode()), until="L")
         layers = _layers(conversation)
         if job.sandboxed and job.runs_code and not {"network namespace", "seccomp filter"} & set(layers):
             raise SandboxError("network")
-        conversation.exchange([*_parts("M", job.model), *_parts("X", job.features)])
+        conversation.exchange([*_parts("M", job.model), *_parts("X", job.features)], until="SE" if further else "")
         answer = bytes(conversation.answer)
+        if further and conversation.has_frame("S"):
+            values, _, _ = read_answer(answer, job.rows, amounts=job.amounts)
+            more, unanswered = _ask_further(conversation, further(values), job.amounts)
     try:
-        values, versions, saved_with = read_answer(answer, job.rows)
+        values, versions, saved_with = read_answer(answer, job.rows, amounts=job.amounts)
     except SandboxError as failure:
         if failure.kind == "ended":
             raise _end(process.returncode, job.runs_code, last_line(conversation.noise)) from failure
         raise
-    return Answer(values, versions, saved_with, ("cleared environment", *layers))
+    return Answer(values, versions, saved_with, ("cleared environment", *layers), more, unanswered)
+
+
+def _ask_further(
+    conversation: _Conversation, requests: Iterable[tuple[bytes, int]], amounts: bool
+) -> tuple[tuple[np.ndarray, ...], SandboxError | None]:
+    """The scores of all requests, or none and why: the rows themselves have theirs already.
+
+    Raises SandboxError "answer" for frames that nobody asked for.
+    """
+    found = []
+    for features, rows in requests:
+        try:
+            payload = _one_answer(conversation, features, rows)
+            found.append(check_scores(payload, rows, amounts=amounts))
+        except SandboxError as failure:
+            if failure.detail == OUT_OF_ORDER:
+                raise
+            return (), failure
+    conversation.finish()
+    if conversation.answer:
+        raise SandboxError("answer", OUT_OF_ORDER)
+    return tuple(found), None
+
+
+def _one_answer(conversation: _Conversation, features: bytes, rows: int) -> bytes:
+    conversation.answer.clear()
+    conversation.cap = 8 * rows + TEXT_CAP
+    conversation.exchange(_parts("X", features), until="SE")
+    frames = _split(bytes(conversation.answer))
+    conversation.answer.clear()
+    kinds = "".join(kind for kind, _ in frames)
+    if kinds == "E":
+        raise _refusal(frames[0][1].decode(errors="replace"), "")
+    if kinds == "":
+        raise SandboxError("ended")
+    if kinds != "S" or len(frames[0][1]) != 8 * rows:
+        raise SandboxError("answer", OUT_OF_ORDER)
+    return frames[0][1]
 
 
 def _end(returncode: int, runs_code: bool, said: str) -> SandboxError:
@@ -105,7 +166,7 @@ def _parts(kind: str, payload: bytes) -> list[bytes]:
     return [FRAME.pack(kind.encode(), len(payload)), payload]
 
 
-def read_answer(data: bytes, rows: int) -> tuple[np.ndarray, Mapping[str, str], str]:
+def read_answer(data: bytes, rows: int, *, amounts: bool = False) -> tuple[np.ndarray, Mapping[str, str], str]:
     """Scores, versions and saved-with version out of all the child sent after its layers; raises SandboxError.
 
     The versions were sent before the model was opened; everything after them is taken as written by an adversary.
@@ -118,8 +179,8 @@ def read_answer(data: bytes, rows: int) -> tuple[np.ndarray, Mapping[str, str], 
     if kinds in ("", "V", "VW"):
         raise SandboxError("ended")
     if kinds not in ("VS", "VWS"):
-        raise SandboxError("answer", "frames out of order")
-    return check_scores(frames[-1][1], rows), json.loads(frames[0][1]), saved_with
+        raise SandboxError("answer", OUT_OF_ORDER)
+    return check_scores(frames[-1][1], rows, amounts=amounts), json.loads(frames[0][1]), saved_with
 
 
 def _refusal(text: str, saved_with: str) -> SandboxError:
@@ -129,13 +190,15 @@ def _refusal(text: str, saved_with: str) -> SandboxError:
     return SandboxError(kind, f"saved with scikit-learn {saved_with}; {detail}" if saved_with else detail)
 
 
-def check_scores(payload: bytes, rows: int) -> np.ndarray:
-    """float64 (rows,), finite and within [0, 1]; raises SandboxError "answer"."""
+def check_scores(payload: bytes, rows: int, *, amounts: bool = False) -> np.ndarray:
+    """float64 (rows,), finite and, unless they are amounts, within [0, 1]; raises SandboxError "answer"."""
     if len(payload) != 8 * rows:
         raise SandboxError("answer", f"{len(payload)} bytes where {rows} scores take {8 * rows}")
     values = np.frombuffer(payload, dtype="<f8").astype(np.float64)
     if not np.isfinite(values).all():
         raise SandboxError("answer", f"{int((~np.isfinite(values)).sum())} of {rows} scores are NaN or infinite")
+    if amounts:
+        return values
     outside = (values < -ROUNDING) | (values > 1 + ROUNDING)
     if outside.any():
         first = f"{values[outside][0]:.6g}"
@@ -181,6 +244,7 @@ def _settings(job: Job) -> dict[str, object]:
         "format": job.format,
         "positive_label": job.positive_label,
         "negative_label": job.negative_label,
+        "amounts": job.amounts,
     }
 
 
@@ -232,11 +296,12 @@ class _Conversation:
         for pipe in (self.stdin, self.stdout, self.stderr):
             os.set_blocking(pipe.fileno(), False)
 
-    def exchange(self, outgoing: Sequence[bytes], *, first_frame_only: bool = False) -> None:
-        """Send all of `outgoing`, keep what arrives, until the child's side ends (or one whole frame has come)."""
+    def exchange(self, outgoing: Sequence[bytes], *, until: str) -> None:
+        """Send all of `outgoing`, keep what arrives, until a whole frame of a kind in `until` has come or it ends."""
         waiting = [memoryview(part) for part in outgoing if part]
         with selectors.DefaultSelector() as selector:
-            selector.register(self.stdin, selectors.EVENT_WRITE)
+            if waiting:
+                selector.register(self.stdin, selectors.EVENT_WRITE)
             selector.register(self.stdout, selectors.EVENT_READ)
             selector.register(self.stderr, selectors.EVENT_READ)
             while True:
@@ -251,8 +316,13 @@ class _Conversation:
                     elif key.fileobj is self.stdout and not self._read_answer():
                         self._read_noise()
                         return
-                if first_frame_only and self._has_frame():
+                if self.has_frame(until):
                     return
+
+    def finish(self) -> None:
+        """Ask for nothing more, and keep what still arrives until the child's side ends."""
+        self.stdin.close()
+        self.exchange([], until="")
 
     def _write(self, waiting: list[memoryview]) -> bool:
         if not waiting:
@@ -280,7 +350,12 @@ class _Conversation:
             return bool(part)
         return True
 
-    def _has_frame(self) -> bool:
-        if len(self.answer) < FRAME.size:
-            return False
-        return len(self.answer) >= FRAME.size + int(FRAME.unpack_from(self.answer)[1])
+    def has_frame(self, kinds: str) -> bool:
+        """Whether a whole frame of one of these kinds has come."""
+        at = 0
+        while len(self.answer) >= at + FRAME.size:
+            kind, length = FRAME.unpack_from(self.answer, at)
+            at += FRAME.size + int(length)
+            if kind.decode("latin-1") in kinds:
+                return len(self.answer) >= at
+        return False

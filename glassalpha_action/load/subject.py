@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from glassalpha_action.config import Config
+from glassalpha_action.config import Config, DataBlock
+from glassalpha_action.cube import Cube
 from glassalpha_action.documents import UserError, plain
-from glassalpha_action.evidence import Evidence, Floats
+from glassalpha_action.evidence import CLASSIFICATION, REGRESSION, Evidence, Floats
 from glassalpha_action.load import data as rows
-from glassalpha_action.load.model import Trust, score
+from glassalpha_action.load.features import amounts_of, features_of, weights_of
+from glassalpha_action.load.model import Trust
 from glassalpha_action.load.provenance import Commit, file_sha256, predictions_sha256, tool_version, versions
+from glassalpha_action.load.scoring import Scored, read_scores, run_model
+from glassalpha_action.load.table import Wanted, column_names, read_table
 from glassalpha_action.records import DataSummary, Provenance
 
 if TYPE_CHECKING:
@@ -22,20 +25,11 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Subject:
-    """What the pipeline is given of one model."""
+    """What the pipeline is given of one model: its rows, or where they were counted elsewhere a cube of them."""
 
-    rows: Evidence
+    rows: Evidence | Cube
     data: DataSummary
     provenance: Provenance
-
-
-@dataclass(frozen=True, slots=True)
-class _Scored:
-    scores: Floats | None
-    model_sha256: str | None = None
-    format: str = "predictions"
-    isolation: tuple[str, ...] = ()
-    versions: Mapping[str, str] | None = None
 
 
 def load(
@@ -46,23 +40,29 @@ def load(
     Raises UserError: exit code 2 for a mistake in configuration or data, 3 for a model that cannot be run.
     """
     document = config.document
-    path = config.resolve("data", "path")
-    table = rows.read_table(path, config.where("data", "path"))
-    table.columns = [str(c) for c in table.columns]
-    rows.require(config, table, _wanted(config))
-    table = _sampled(config, table)
-    features = tuple(rows.feature_names(document.data, table)) if document.model.path else ()
-    labels = rows.labels_of(config, table)
+    path, where = config.resolve("data", "path"), config.where("data", "path")
+    names = column_names(path, where)
+    rows.require(config, names, wanted_columns(config))
+    features = tuple(rows.feature_names(document.data, names))
+    known = bool(document.model.path or document.data.feature_columns)
+    amounts = document.model.task == "regression"
+    read = read_table(path, where, columns(document.data, features, amounts=amounts))
+    table, inputs = _sampled(config, read.roles), _sampled(config, read.features)
+    del read
+    weight = weights_of(config, table)
+    outcome = amounts_of(config, table, "target_column") if amounts else None
+    labels = rows.unlabelled(len(table)) if amounts else rows.labels_of(config, table)
     attributes = tuple(
         rows.attribute_of(config, table, name, how) for name, how in document.data.protected_attributes.items()
     )
     rows.check_cells(config, attributes)
-    summary = rows.summary(document.model, document.data, labels, attributes, features)
+    summary = rows.summary(document.model, document.data, labels, attributes, features if known else ())
+    summary = summary.model_copy(update={"weighted": weight is not None, "task": document.model.task})
     strict = strict or document.reproducibility.strict
     if strict:
-        _enforce_strict(config, summary, commit)
-    scored = _scored(config, table, labels, features, trust)
-    decisions = rows.decisions_of(config, table, labels, scored.scores)
+        enforce_strict(config, summary, commit)
+    scored = _scored(config, table, inputs, None if amounts else labels, weight, trust)
+    decisions = np.zeros(len(table), bool) if amounts else rows.decisions_of(config, table, labels, scored.values)
     provenance = Provenance(
         as_of=as_of,
         tool_version=tool_version(),
@@ -72,7 +72,7 @@ def load(
         data_sha256=file_sha256(path),
         policy_sha256=policy_sha256,
         strict=strict,
-        predictions_sha256=predictions_sha256(scored.scores, decisions),
+        predictions_sha256=predictions_sha256(scored.values, decisions),
         seed=document.reproducibility.random_seed,
         git_commit=commit.sha if commit else None,
         git_clean=commit.clean if commit else None,
@@ -82,19 +82,55 @@ def load(
     evidence = Evidence(
         label=labels.positive,
         decision=decisions,
-        score=scored.scores,
+        score=None if amounts else scored.values,
         attributes=attributes,
         favorable_positive=labels.favorable_label == labels.positive_label,
-        threshold=summary.threshold if scored.scores is not None else None,
+        threshold=summary.threshold if scored.values is not None else None,
+        weight=weight,
+        features=features_of(inputs),
+        inputs=features if known else None,
+        probes=scored.probes,
+        unprobed=scored.unprobed,
+        reference=scored.reference,
+        outcome=outcome,
+        prediction=scored.values if amounts else None,
+        holds=REGRESSION if amounts else CLASSIFICATION,
+        seed=document.reproducibility.random_seed or 0,
     )
     return Subject(evidence, summary, provenance)
 
 
-def _wanted(config: Config) -> dict[tuple[str, ...], list[str]]:
+def _scored(
+    config: Config,
+    table: pd.DataFrame,
+    inputs: pd.DataFrame,
+    labels: rows.Labels | None,
+    weight: Floats | None,
+    trust: Trust,
+) -> Scored:
+    """The model's scores, or where there are no `labels` its amounts."""
+    if not config.document.data.has_predictions:
+        return run_model(config, inputs, labels, weight, trust)
+    values = rows.scores_of(config, table) if labels else amounts_of(config, table, "prediction_column")
+    return read_scores(config, values, tuple(inputs.columns))
+
+
+def columns(data: DataBlock, features: tuple[str, ...] = (), *, amounts: bool = False) -> Wanted:
+    """The columns of rows that `data` describes, by how they are to be read."""
+    cut = [name for name, how in data.protected_attributes.items() if how.bins]
+    levels = [name for name in data.protected_attributes if name not in cut]
+    answers = [data.target_column, *([data.prediction_column] if data.prediction_column else [])]
+    counted = [name for name in (data.score_column, data.weight_column) if name]
+    words, numbers = ([], answers) if amounts else (answers, [])
+    return Wanted(tuple(dict.fromkeys([*words, *levels])), tuple(dict.fromkeys([*numbers, *counted, *cut])), features)
+
+
+def wanted_columns(config: Config) -> dict[tuple[str, ...], list[str]]:
+    """The columns that `config` names, by where it names them."""
     data = config.document.data
     wanted: dict[tuple[str, ...], list[str]] = {
         ("data", key): [name]
-        for key in ("target_column", "score_column", "prediction_column")
+        for key in ("target_column", "score_column", "prediction_column", "weight_column")
         if (name := getattr(data, key))
     }
     wanted[("data", "feature_columns")] = list(data.feature_columns or ())
@@ -112,44 +148,20 @@ def _sampled(config: Config, table: pd.DataFrame) -> pd.DataFrame:
     return table.iloc[chosen].reset_index(drop=True)
 
 
-def _scored(config: Config, table: pd.DataFrame, labels: rows.Labels, features: tuple[str, ...], trust: Trust) -> _Scored:
-    if config.document.data.has_predictions:
-        return _Scored(rows.scores_of(config, table))
-    path = config.resolve("model", "path")
-    if not path.is_file():
-        raise config.error(
-            f"the model file {path.as_posix()} does not exist; the tool never trains one, so check the "
-            "path or run the step that writes it.",
-            "model",
-            "path",
-        )
-    try:
-        found = score(
-            path,
-            table[list(features)],
-            positive_label=labels.positive_label,
-            negative_label=labels.negative_label,
-            format=config.document.model.format,
-            trust=trust,
-        )
-    except UserError as error:
-        raise config.error(str(error), "model", "path", exit_code=error.exit_code) from None
-    return _Scored(found.values, file_sha256(path), found.format, found.isolation, found.versions)
-
-
-def _enforce_strict(config: Config, summary: DataSummary, commit: Commit | None) -> None:
+def enforce_strict(config: Config, summary: DataSummary, commit: Commit | None) -> None:
     """Raise one error that names every rule of strict mode that is not met."""
     document = config.document
+    labelled = document.model.task == "classification"
     rules = (
         (document.reproducibility.random_seed is None, ("reproducibility",), "set `reproducibility.random_seed`."),
         (not document.data.protected_attributes, ("data",), "name `data.protected_attributes`."),
         (
-            document.model.threshold is None and not document.data.prediction_column,
+            labelled and document.model.threshold is None and not document.data.prediction_column,
             ("model",),
             "set `model.threshold`.",
         ),
-        (document.model.positive_label is None, ("model",), "set `model.positive_label`."),
-        (document.model.favorable_label is None, ("model",), "set `model.favorable_label`."),
+        (labelled and document.model.positive_label is None, ("model",), "set `model.positive_label`."),
+        (labelled and document.model.favorable_label is None, ("model",), "set `model.favorable_label`."),
     )
     said = [f"{config.where(*keys)}: strict mode: {message}" for broken, keys, message in rules if broken]
     if commit is None:

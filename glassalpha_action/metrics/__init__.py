@@ -2,18 +2,34 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 
 from glassalpha_action.cube import Cube
 from glassalpha_action.evidence import Evidence
-from glassalpha_action.metrics import calibration, data_quality, fairness, performance, power, robustness
+from glassalpha_action.metrics import (
+    calibration,
+    confusion,
+    data_quality,
+    explainability,
+    fairness,
+    likeness,
+    performance,
+    power,
+    proxies,
+    regression,
+    robustness,
+    stability,
+)
 from glassalpha_action.metrics.catalogue import Metric
+from glassalpha_action.metrics.ranking import Ranking
 from glassalpha_action.records import Measurement
 
-FAMILIES = (performance, calibration, fairness, data_quality, power, robustness)
+FAMILIES = (performance, calibration, fairness, data_quality, power, robustness, explainability, regression)
+FILES = (*FAMILIES, confusion, likeness, proxies, stability)
+LEFT_OUT = "audit.sections leaves it out of this dev-profile audit"
 
 CATALOGUE: Mapping[str, Metric] = {
-    found.id: found for family in FAMILIES for found in vars(family).values() if isinstance(found, Metric)
+    found.id: found for file in FILES for found in vars(file).values() if isinstance(found, Metric)
 }
 ALIASES: Mapping[str, str] = {alias: found.id for found in CATALOGUE.values() for alias in found.aliases}
 
@@ -34,26 +50,36 @@ Wanted = tuple[str, Mapping[str, float], tuple[tuple[str, ...], ...], bool]
 
 
 def measure(
-    rows: Evidence | None, cube: Cube, confidence: float, wanted: Iterable[Wanted] = ()
+    rows: Evidence | None,
+    cube: Cube,
+    confidence: float,
+    wanted: Iterable[Wanted] = (),
+    families: Collection[str] | None = None,
 ) -> tuple[Measurement, ...]:
     """Every metric at its own parameters, then the `wanted` ones that differ from those.
 
     One wanted is a name, parameters, combinations of attributes to measure as well, and whether rows without a value
-    are a group in all of it. Combinations of attributes that the rows do not have are left out.
+    are a group in all of it. Combinations of attributes that the rows do not have are left out. A metric of something
+    that the rows do not hold, such as amounts, is there only where it is wanted, with that reason. Of `families` (all
+    where not given) the others are left unmeasured.
     """
     found: list[Measurement] = []
+    ranking = Ranking(rows, cube)
     for one in CATALOGUE.values():
-        found += one.measure(rows, cube, confidence, {})
+        if families is not None and one.family not in families:
+            found += one.unmeasured(cube, confidence, LEFT_OUT)
+        elif one.fits(rows):
+            found += one.measure(rows, cube, confidence, {}, ranking)
     there = {axis.name for axis in cube.axes}
     for name, params, combinations, missing in wanted:
         one = known(name)
         if not matching(name, params, found):
-            found += one.measure(rows, cube, confidence, params)
+            found += one.measure(rows, cube, confidence, params, ranking)
         if not one.per_attribute:
             continue
         alone = [(axis.name,) for axis in cube.axes] if missing else []
         for names in [*alone, *(c for c in combinations if there.issuperset(c))]:
             done = {(m.combines or (m.attribute,), m.counts_missing) for m in matching(name, params, found)}
             if (names, missing) not in done:
-                found.append(one.measure_over(names, rows, cube, confidence, params, missing=missing))
+                found.append(one.measure_over(names, rows, cube, confidence, params, missing=missing, ranking=ranking))
     return tuple(found)

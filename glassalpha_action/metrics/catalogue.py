@@ -11,17 +11,25 @@ from functools import cached_property
 from typing import Any
 
 from glassalpha_action.cube import AND, Cube, Slice
-from glassalpha_action.evidence import MISSING, Evidence
+from glassalpha_action.evidence import CLASSIFICATION, MISSING, Evidence, Holding
 from glassalpha_action.metrics.ranking import Ranking
 from glassalpha_action.records import Advice, Better, Definition, Group, Measurement, Unit
 
 COMBINATIONS_LIMIT = 2_000
 COUNTED = "(missing, counted)"
+MISFITS = {
+    "decisions": "it judges decisions between two labels, and there are none here",
+    "amounts": "it judges predicted amounts, and this model decides between two labels",
+    "labels": "it needs rows labelled one way or the other, and there are none here",
+}
 
 
 @dataclass(frozen=True, slots=True)
 class Estimate:
-    """What a metric's function returns: a number with what belongs to it, or the reason why there is none."""
+    """What a metric's function returns: a number with what belongs to it, or the reason why there is none.
+
+    `subject` says what the groups are where they are no levels of an attribute, such as "Feature".
+    """
 
     value: Fraction | float | None
     n: int
@@ -34,6 +42,11 @@ class Estimate:
     detail: str | None = None
     p_value: float | None = None
     bounds: tuple[float, float] | None = None
+    subject: str | None = None
+
+    def adding(self, detail: str) -> Estimate:
+        """The estimate with one more sentence beside it."""
+        return replace(self, detail=" ".join(filter(None, (self.detail, detail))))
 
 
 def undefined(reason: str, n: int, groups: tuple[Group, ...] = (), of: str | None = None) -> Estimate:
@@ -47,7 +60,8 @@ class Metric:
 
     `whole` asks for the cube's total, `group` for the cube by one attribute (the metric is then measured once for
     each), `cube` for all of it, `rows` for the rows themselves, `ranking` for how scores rank labels, `confidence` for
-    the level of intervals. Keyword parameters with a default are what a gate's `params` may set.
+    the level of intervals. Keyword parameters with a default are what a gate's `params` may set. `judges` is what it
+    judges; of rows that hold no such thing it says so.
     """
 
     function: Callable[..., Estimate]
@@ -56,16 +70,13 @@ class Metric:
     better: Better
     advice: Advice
     aliases: tuple[str, ...]
+    judges: Holding = "decisions"
+    family: str = ""
 
     @property
     def id(self) -> str:
         """The name policies call it by."""
         return self.function.__name__
-
-    @property
-    def family(self) -> str:
-        """The family file it stands in."""
-        return self.function.__module__.rpartition(".")[2]
 
     @cached_property
     def _signature(self) -> inspect.Signature:
@@ -100,12 +111,26 @@ class Metric:
             aliases=self.aliases,
         )
 
+    def fits(self, rows: Evidence | None) -> bool:
+        """Whether the rows hold what it judges; a cube alone is of decisions."""
+        return self.judges in (rows.holds if rows is not None else CLASSIFICATION)
+
+    def unmeasured(self, cube: Cube, confidence: float, reason: str) -> Iterable[Measurement]:
+        """What stands in place of its measurements, and why."""
+        for name in [a.name for a in cube.axes] if self.per_attribute else [None]:
+            yield self._recorded(undefined(reason, cube.rows), name, confidence, {})
+
     def measure(
-        self, rows: Evidence | None, cube: Cube, confidence: float, params: Mapping[str, float]
+        self,
+        rows: Evidence | None,
+        cube: Cube,
+        confidence: float,
+        params: Mapping[str, float],
+        ranking: Ranking | None = None,
     ) -> Iterable[Measurement]:
-        """Its measurements, one for each attribute where it compares groups."""
+        """Its measurements, one for each attribute where it compares groups. Metrics may share a `ranking`'s work."""
         for names in [(a.name,) for a in cube.axes] if self.per_attribute else [()]:
-            yield self.measure_over(names, rows, cube, confidence, params)
+            yield self.measure_over(names, rows, cube, confidence, params, ranking=ranking)
 
     def measure_over(
         self,
@@ -116,19 +141,23 @@ class Metric:
         params: Mapping[str, float],
         *,
         missing: bool = False,
+        ranking: Ranking | None = None,
     ) -> Measurement:
         """Its measurement over the combinations of the attributes `names`, or of the whole model where there are none.
 
         With `missing`, rows without a value are a group like any other. A combination that no row has is no group.
         """
-        given: dict[str, Any] = {"rows": rows, "cube": cube, "confidence": confidence, "ranking": Ranking(rows, cube)}
+        ranking = ranking or Ranking(rows, cube)
+        given: dict[str, Any] = {"rows": rows, "cube": cube, "confidence": confidence, "ranking": ranking}
         levels = math.prod(len(a.levels) for a in cube.axes if a.name in names)
-        if rows is None and "rows" in self.needs:
+        if not self.fits(rows):
+            estimate = undefined(MISFITS[self.judges], cube.rows)
+        elif rows is None and "rows" in self.needs:
             estimate = undefined("it needs rows, and only their counts were given", cube.rows)
         elif len(names) > 1 and levels > COMBINATIONS_LIMIT:
             estimate = undefined(f"more than {COMBINATIONS_LIMIT:,} combinations of levels", cube.rows)
         else:
-            seen = cube.by(*names)
+            seen = ranking.by(*names)
             given["group" if names else "whole"] = _counting(seen, COUNTED) if missing else seen
             estimate = self.function(**{name: given[name] for name in self.needs}, **params)
         found = self._recorded(estimate, AND.join(names) or None, confidence, params)
@@ -166,6 +195,7 @@ class Metric:
             detail=found.detail,
             p_value=found.p_value,
             bounds=found.bounds,
+            subject=found.subject,
         )
 
 
@@ -188,11 +218,17 @@ def metric(
     causes: Iterable[str],
     fixes: Iterable[str],
     aliases: Iterable[str] = (),
+    judges: Holding = "decisions",
+    family: str | None = None,
 ) -> Callable[[Callable[..., Estimate]], Metric]:
-    """Make a function a metric; its docstring is the definition readers see, the rest the advice on failing it."""
+    """Make a function a metric; its docstring is the definition readers see, the rest the advice on failing it.
+
+    Its family is the file it stands in, unless named.
+    """
     advice = Advice(issue=issue, causes=tuple(causes), fixes=tuple(fixes))
 
     def wrap(function: Callable[..., Estimate]) -> Metric:
-        return Metric(function, title, unit, better, advice, tuple(aliases))
+        own = function.__module__.rpartition(".")[2]
+        return Metric(function, title, unit, better, advice, tuple(aliases), judges, family or own)
 
     return wrap

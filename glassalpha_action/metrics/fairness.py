@@ -1,49 +1,40 @@
-"""Whether groups are treated alike: selection rates, error rates, and the gaps between them."""
+"""Whether groups are treated alike: selection rates, error rates, scores, and the gaps between them."""
 
 from __future__ import annotations
 
+import math
+from dataclasses import replace
+
+import numpy as np
+
 from glassalpha_action.cube import Slice
+from glassalpha_action.evidence import Evidence
+from glassalpha_action.metrics import gaps
+from glassalpha_action.metrics.calibration import offsets, unscored
 from glassalpha_action.metrics.catalogue import Estimate, metric, undefined
-from glassalpha_action.metrics.intervals import gap, ratio
-from glassalpha_action.metrics.rates import Rate, positive_rates, selections
+from glassalpha_action.metrics.impact import compared, in_words
+from glassalpha_action.metrics.intervals import ratio, simultaneous
+from glassalpha_action.metrics.performance import NO_SCORES
+from glassalpha_action.metrics.ranking import Ranking, level_ladder
+from glassalpha_action.metrics.rates import borne_out, favourable, positive_rates, rate, selections
 from glassalpha_action.records import Better, Group, Unit
 
-
-def described(group: Slice, rates: list[Rate], confidence: float, empty: str) -> tuple[Group, ...]:
-    """Each level with its rate and Wilson interval, or why it has none."""
-    found = []
-    for level, n, one in zip(group.axis.levels, group.n, rates, strict=True):
-        if not one.known:
-            found.append(Group(level=level, n=int(n), reason=empty))
-        else:
-            low, high = one.interval(confidence)
-            found.append(Group(level=level, n=int(n), value=float(one.value), low=low, high=high))
-    return tuple(found)
-
-
-def rate_gap(group: Slice, rates: list[Rate], confidence: float, of: str, empty: str, families: int = 1) -> Estimate:
-    """max − min of the rates over the levels that have one, exact, with its simultaneous interval."""
-    groups = described(group, rates, confidence, empty)
-    n = int(group.n.sum())
-    known = [i for i in group.compared if rates[i].known]
-    if len(group.compared) < 2:
-        return undefined("only one group has rows, so there is nothing to compare", n, groups, of)
-    if len(known) < 2:
-        return undefined(f"fewer than two groups have a {of}: {empty} in the others", n, groups, of)
-    lowest = min(known, key=lambda i: rates[i].value)
-    highest = max(known, key=lambda i: rates[i].value)
-    low, high = gap([rates[i].effective for i in known], confidence, families)
-    left_out = [group.axis.levels[i] for i in group.compared if i not in known]
-    return Estimate(
-        rates[highest].value - rates[lowest].value,
-        n,
-        low,
-        high,
-        groups=groups,
-        of=of,
-        between=(group.axis.levels[lowest], group.axis.levels[highest]),
-        detail=f"Left out, because there is {empty}: {', '.join(left_out)}." if left_out else None,
-    )
+DETECT = "Check for dataset bias: `glassalpha detect-bias --data data.csv`."
+SELECTION = [
+    "Imbalanced training data",
+    "Proxy features correlated with protected attributes",
+    "Threshold not optimized for fairness",
+]
+ALTERNATIVE = "Look for a less discriminatory alternative: another threshold or model with similar performance."
+ERRORS = [
+    "Fewer or poorer training rows for one group",
+    "Features that predict well for one group and badly for another",
+    "Labels recorded differently for different groups",
+]
+COLLECT = "Collect more rows of the group that fares worst, or weight them in training."
+LABELS = "Check that labels were collected alike for all groups."
+THRESHOLDS = "Consider post-processing thresholds for equal rates, where the law allows group-aware thresholds."
+NOBODY = "no row of any group is decided in favour"
 
 
 @metric(
@@ -51,13 +42,9 @@ def rate_gap(group: Slice, rates: list[Rate], confidence: float, of: str, empty:
     unit=Unit.difference,
     better=Better.lower,
     issue="Approval rate difference between protected groups exceeds what the policy allows.",
-    causes=[
-        "Imbalanced training data",
-        "Proxy features correlated with protected attributes",
-        "Threshold not optimized for fairness",
-    ],
+    causes=SELECTION,
     fixes=[
-        "Check for dataset bias: `glassalpha detect-bias --data data.csv`.",
+        DETECT,
         "Review feature correlations: a feature that stands in for the attribute is a candidate to drop.",
         "Try threshold adjustment, and watch equalized odds while doing so.",
         "Consider fairness constraints in training, such as fairlearn's reductions.",
@@ -71,7 +58,7 @@ def demographic_parity_difference(group: Slice, confidence: float) -> Estimate:
     parity. Not estimable with one group. Interval: Newcombe's for each pair, Bonferroni-corrected over all pairs.
     Source: Agarwal et al. 2018; Newcombe 1998.
     """
-    return rate_gap(group, selections(group), confidence, "selection rate", "no row")
+    return gaps.rate_gap(group, selections(group), confidence, "selection rate", "no row")
 
 
 @metric(
@@ -79,44 +66,110 @@ def demographic_parity_difference(group: Slice, confidence: float) -> Estimate:
     unit=Unit.ratio,
     better=Better.higher,
     issue="The least favoured group's selection rate is too small a part of the most favoured group's.",
-    causes=[
-        "Imbalanced training data",
-        "Proxy features correlated with protected attributes",
-        "Threshold not optimized for fairness",
-    ],
-    fixes=[
-        "Check for dataset bias: `glassalpha detect-bias --data data.csv`.",
-        "Review features that stand in for the attribute.",
-        "Look for a less discriminatory alternative: another threshold or model with similar performance.",
-    ],
+    causes=SELECTION,
+    fixes=[DETECT, "Review features that stand in for the attribute.", ALTERNATIVE],
     aliases=["impact_ratio"],
 )
 def demographic_parity_ratio(group: Slice, confidence: float) -> Estimate:
     """The lowest selection rate of any group divided by the highest: min / max over the levels of the attribute.
 
     Selection rate is the share of a group's rows decided in favour. Range 0 to 1; 1 is parity; 0.8 is the four-fifths
-    mark. Not estimable with one group, or when nobody is selected. Interval: Katz's log interval of that pair, from
-    the lowest rate's side; none when the lowest rate is 0. Source: 29 CFR 1607.4(D); Katz et al. 1978.
+    mark. Not estimable with one group, or when nobody is selected. Interval: Katz's log interval for each pair (from
+    Wilson's where a rate is 0 or 1), Bonferroni-corrected over all pairs. Source: 29 CFR 1607.4(D); Katz et al. 1978.
     """
-    rates = selections(group)
-    groups = described(group, rates, confidence, "no row")
-    n = int(group.n.sum())
-    known = group.compared
-    if len(known) < 2:
-        return undefined("only one group has rows, so there is nothing to compare", n, groups, "selection rate")
-    lowest = min(known, key=lambda i: rates[i].value)
-    highest = max(known, key=lambda i: rates[i].value)
-    if rates[highest].hits == 0:
-        return undefined("no row of any group is decided in favour", n, groups, "selection rate")
-    low, high = ratio(rates[lowest].effective, rates[highest].effective, confidence) or (None, None)
+    return gaps.rate_ratio(group, selections(group), confidence, "selection rate", "no row", NOBODY)
+
+
+@metric(
+    "Adverse impact ratio",
+    unit=Unit.ratio,
+    better=Better.higher,
+    issue="A group is selected at too small a part of the reference group's rate.",
+    causes=SELECTION,
+    fixes=[DETECT, "Review features that stand in for the attribute.", ALTERNATIVE],
+    aliases=["disparate_impact_ratio"],
+)
+def adverse_impact_ratio(group: Slice, confidence: float) -> Estimate:
+    """A group's selection rate divided by the reference group's, for the group where it is smallest.
+
+    The reference is the level that audit.yaml names, else the largest group. Range 0 upwards; 1 is parity, 0.8 the
+    four-fifths mark. Beside it: the p-value of the difference in rates, by Fisher's exact test where a cell of the
+    table is expected to hold fewer than 5 rows and by the chi-square test with Yates's correction otherwise,
+    Bonferroni-corrected over the groups; how many more selections would reach four fifths; and whether one different
+    selection would turn the comparison round. Not estimable with one group, or when the reference is never selected.
+    Interval: Katz's log interval (from Wilson's where a rate is 0 or 1), Bonferroni-corrected for the smallest ratio.
+    Source: 29 CFR 1607.4(D); Questions and Answers on the Uniform Guidelines, 11 and 21; Katz et al. 1978.
+    """
+    rates, n, of = selections(group), int(group.n.sum()), "ratio to the reference"
+    reference = group.reference
+    base, name = rates[reference], group.axis.levels[reference]
+    others = [i for i in group.compared if i != reference]
+    if not others:
+        return undefined(gaps.ONE_GROUP, n)
+    if not base.known or base.hits == 0:
+        return undefined(f"no row of the reference {name} is decided in favour", n)
+    found = []
+    for i, level in enumerate(group.axis.levels):
+        if not rates[i].known:
+            found.append(Group(level=level, n=int(group.n[i]), reason="no row"))
+            continue
+        low, high = (None, None) if i == reference else ratio(rates[i].effective, base.effective, confidence)
+        value = float(rates[i].value / base.value)
+        found.append(Group(level=level, n=int(group.n[i]), value=value, low=low, high=high))
+    least = min(others, key=lambda i: rates[i].value)
+    corrected = simultaneous(confidence, len(others))
+    ends = [ratio(rates[i].effective, base.effective, corrected) for i in others]
+    difference = compared(rates[least].effective, base.effective)
     return Estimate(
-        rates[lowest].value / rates[highest].value,
+        rates[least].value / base.value,
         n,
-        low,
-        high,
-        groups=groups,
-        of="selection rate",
-        between=(group.axis.levels[lowest], group.axis.levels[highest]),
+        min(low for low, _ in ends),
+        min(high for _, high in ends),
+        between=(group.axis.levels[least], name),
+        groups=tuple(found),
+        of=of,
+        p_value=min(1.0, difference.p_value * len(others)),
+        detail=in_words(group.axis.levels[least], rates[least], name, base, difference, len(others)),
+    )
+
+
+@metric(
+    "Scoring rate ratio",
+    unit=Unit.ratio,
+    better=Better.higher,
+    issue="The members of one group score above the median much less often than those of another.",
+    causes=SELECTION[:2],
+    fixes=[
+        DETECT,
+        "Review features that stand in for the attribute.",
+        "Look for another model with similar performance.",
+    ],
+    aliases=["scoring_impact_ratio"],
+)
+def scoring_rate_ratio(rows: Evidence, ranking: Ranking, group: Slice, confidence: float) -> Estimate:
+    """The lowest scoring rate of any group divided by the highest; the impact ratio of tools that score people.
+
+    A group's scoring rate is the share of its rows scored above the median of all rows, the score being that of the
+    favourable outcome. Range 0 to 1; 1 is parity. Rows whose value is missing count in the median, and their rate is
+    shown. Needs rows. Not estimable without scores, with one group, or when no row of any group scores above the
+    median. Interval: Katz's for each pair, Bonferroni-corrected. Source: 6 RCNY 5-300 and 5-301(c).
+    """
+    if not ranking.scored:
+        return undefined(NO_SCORES, rows.rows)
+    if not rows.rows:
+        return undefined(gaps.ONE_GROUP, 0)
+    side = 1 if group.favorable_positive else -1
+    above, _ = ranking.beyond(group.axis.name, ranking.whole.median, side)
+    mass, squares = group.mass.sum(axis=(1, 2, 3)), group.mass_square.sum(axis=(1, 2, 3))
+    rates = [rate(a, m, s) for a, m, s in zip(above, mass, squares, strict=True)]
+    found = gaps.rate_ratio(
+        group, rates, confidence, "scoring rate", "no row", "no row of any group scores above the median"
+    )
+    median = ranking.whole.median
+    return (
+        found
+        if found.value is None
+        else replace(found, detail=f"The median of all scores is {median if side > 0 else 1 - median:.4g}.")
     )
 
 
@@ -125,16 +178,12 @@ def demographic_parity_ratio(group: Slice, confidence: float) -> Estimate:
     unit=Unit.difference,
     better=Better.lower,
     issue="The model is wrong more often for one group than for another by more than the policy allows.",
-    causes=[
-        "Fewer or poorer training rows for one group",
-        "Features that predict well for one group and badly for another",
-        "Labels recorded differently for different groups",
-    ],
+    causes=ERRORS,
     fixes=[
         "See which rate differs (true or false positives) and for whom: the groups stand beside the value.",
         "Collect more rows of the group with the higher error rate, or weight them in training.",
         "Consider post-processing thresholds for equalized odds, where the law allows group-aware thresholds.",
-        "Check that labels were collected alike for all groups.",
+        LABELS,
     ],
     aliases=["equalized_odds"],
 )
@@ -146,7 +195,7 @@ def equalized_odds_difference(group: Slice, confidence: float) -> Estimate:
     Interval: Newcombe's for each pair, Bonferroni-corrected over all pairs of both rates. Source: Hardt et al. 2016.
     """
     both = [
-        rate_gap(group, positive_rates(group, label), confidence, f"{name} positive rate", f"no {kind} row", 2)
+        gaps.rate_gap(group, positive_rates(group, label), confidence, f"{name} positive rate", f"no {kind} row", 2)
         for label, name, kind in ((1, "true", "positive"), (0, "false", "negative"))
     ]
     for one in both:
@@ -170,3 +219,143 @@ def _in_both(shown: Group, other: Group, of: str) -> Group:
     if shown.value is None or other.value is not None:
         return shown
     return Group(level=shown.level, n=shown.n, reason=f"{other.reason}, so no {of}")
+
+
+@metric(
+    "Equal opportunity difference",
+    unit=Unit.difference,
+    better=Better.lower,
+    issue="Of those who deserve the favourable outcome, one group gets it less often than another.",
+    causes=ERRORS,
+    fixes=["See in the groups beside the value who is turned down although they qualify.", COLLECT, THRESHOLDS, LABELS],
+    aliases=["equal_opportunity"],
+)
+def equal_opportunity_difference(group: Slice, confidence: float) -> Estimate:
+    """The largest difference between groups in how often those whose label is favourable are decided in favour.
+
+    For a lender: of the applicants who repay, the share approved; max − min over the levels of the attribute. Range 0
+    to 1; 0 is equal opportunity. A group without favourable labels is left out, by name. Not estimable with fewer
+    than two groups that have such a rate. Interval: Newcombe's for each pair, Bonferroni-corrected. Source: Hardt et
+    al. 2016.
+    """
+    return gaps.rate_gap(
+        group, favourable(group), confidence, "rate of favour for the deserving", "no favourable label"
+    )
+
+
+@metric(
+    "Predictive parity difference",
+    unit=Unit.difference,
+    better=Better.lower,
+    issue="A favourable decision is borne out less often for one group than for another.",
+    causes=ERRORS,
+    fixes=["See in the groups beside the value whose favourable decisions go wrong more often.", COLLECT, LABELS],
+    aliases=["predictive_parity"],
+)
+def predictive_parity_difference(group: Slice, confidence: float) -> Estimate:
+    """The largest difference between groups in how often a favourable decision is right.
+
+    For a lender: of the applicants approved, the share who repay; max − min over the levels of the attribute. Range 0
+    to 1; 0 is parity. A group of which nobody is decided in favour is left out, by name. Not estimable with fewer than
+    two groups that have such a rate. Interval: Newcombe's for each pair, Bonferroni-corrected. Source: Chouldechova
+    2017.
+    """
+    return gaps.rate_gap(group, borne_out(group), confidence, "precision of favour", "no favourable decision")
+
+
+@metric(
+    "True positive rate difference",
+    unit=Unit.difference,
+    better=Better.lower,
+    issue="The model misses the positives of one group more often than those of another.",
+    causes=ERRORS,
+    fixes=["See in the groups beside the value whose positives are missed.", COLLECT, THRESHOLDS, LABELS],
+    aliases=["recall_difference"],
+)
+def true_positive_rate_difference(group: Slice, confidence: float) -> Estimate:
+    """The largest difference between groups in recall: max − min of TP / (TP + FN), of the positive label.
+
+    Range 0 to 1; 0 is equal. A group without positives is left out, by name. Not estimable with fewer than two groups
+    that have such a rate. Interval: Newcombe's for each pair, Bonferroni-corrected over all pairs.
+    """
+    return gaps.rate_gap(group, positive_rates(group, 1), confidence, "true positive rate", "no positive row")
+
+
+@metric(
+    "False positive rate difference",
+    unit=Unit.difference,
+    better=Better.lower,
+    issue="Rows of one group that are negative are flagged as positive more often than those of another.",
+    causes=ERRORS,
+    fixes=["See in the groups beside the value who is flagged wrongly most often.", COLLECT, THRESHOLDS, LABELS],
+)
+def false_positive_rate_difference(group: Slice, confidence: float) -> Estimate:
+    """The largest difference between groups in false positive rate: max − min of FP / (FP + TN), of the positive label.
+
+    Range 0 to 1; 0 is equal. A group without negatives is left out, by name. Not estimable with fewer than two groups
+    that have such a rate. Interval: Newcombe's for each pair, Bonferroni-corrected over all pairs.
+    """
+    return gaps.rate_gap(group, positive_rates(group, 0), confidence, "false positive rate", "no negative row")
+
+
+@metric(
+    "Difference in area under the ROC curve",
+    unit=Unit.difference,
+    better=Better.lower,
+    issue="The model ranks the members of one group better than those of another.",
+    causes=ERRORS,
+    fixes=[
+        "See in the groups beside the value for whom the ranking is poor, and how many rows that is.",
+        COLLECT,
+        LABELS,
+    ],
+)
+def auc_difference(ranking: Ranking, group: Slice, confidence: float) -> Estimate:
+    """The largest difference between groups in the area under the ROC curve within each: max − min.
+
+    Each AUC ranks the positives of one group against its own negatives. Range 0 to 1; 0 is equal. A group with fewer
+    than two rows of a label is left out, by name. Not estimable without scores, or with fewer than two groups that
+    have an AUC. Interval: from DeLong's of each group, its variance read off score bins a thousandth wide,
+    Bonferroni-corrected over all pairs. Source: DeLong et al. 1988; Zou and Donner 2008.
+    """
+    if not ranking.scored:
+        return undefined(NO_SCORES, int(group.n.sum()))
+    ladders = [level_ladder(group, i) for i in range(len(group.axis.levels))]
+    errors = np.array([math.nan if not one.pairs or one.auc_error is None else one.auc_error for one in ladders])
+    exact = ranking.exact_between(group.axis.name)
+    wins = ranking.wins(group.axis.name).diagonal()
+    values = np.array([
+        math.nan if math.isnan(e) else w / one.pairs for w, one, e in zip(wins, ladders, errors, strict=True)
+    ])  # fmt: skip
+    ends = None if exact else np.array([
+        (math.nan, math.nan) if math.isnan(e) else one.auc_bounds for one, e in zip(ladders, errors, strict=True)
+    ])  # fmt: skip
+    of, empty = "area under the ROC curve", "fewer than two rows of a label"
+    return gaps.estimate_gap(group, values, errors, confidence, of, empty, (0.0, 1.0), ends)
+
+
+@metric(
+    "Calibration difference",
+    unit=Unit.difference,
+    better=Better.lower,
+    issue="The scores of one group are too high or too low by more than those of another.",
+    causes=["A base rate that differs between groups for reasons the features do not hold", *ERRORS],
+    fixes=[
+        "See in the groups beside the value whose scores are too low (above 0) or too high (below 0).",
+        "Add features that tell the groups' outcomes apart for a reason, or recalibrate on rows of every group.",
+        LABELS,
+    ],
+)
+def calibration_difference(group: Slice, confidence: float) -> Estimate:
+    """The largest difference between groups in calibration in the large: max − min of mean(y) − mean(p) in each.
+
+    A group's value is above 0 where its scores are too low, below 0 where they are too high, whatever its size: the
+    noise that inflates a calibration error in a small group has no part in it. Range 0 to 2; 0 is calibrated alike.
+    Not estimable without scores or with one group. Interval: normal in each group, Bonferroni-corrected over all
+    pairs. Source: Pleiss et al. 2017; Zou and Donner 2008.
+    """
+    reason = unscored(group)
+    if reason:
+        return undefined(reason, int(group.n.sum()))
+    values, errors = offsets(group)
+    return gaps.estimate_gap(group, values, errors, confidence, "observed rate less mean score", "no row", (-1.0, 1.0))

@@ -96,8 +96,52 @@ def rate_ratio(group: Slice, rates: Sequence[Rate], confidence: float, of: str, 
     )
 
 
-def mean_gap(value: Floats, error: Floats, confidence: float) -> tuple[Interval, Floats]:
-    """Normal limits: of max − min of estimates (k,) with standard errors, and (2, k) of each by itself."""
-    corrected = z_of(simultaneous(confidence, value.size * (value.size - 1) / 2)) * error
-    alone = z_of(confidence) * error
-    return farthest(value, value - corrected, value + corrected), np.array([value - alone, value + alone])
+def estimate_gap(
+    group: Slice,
+    values: Floats,
+    errors: Floats,
+    confidence: float,
+    of: str,
+    empty: str,
+    ends: Interval,
+    bounds: Floats | None = None,
+) -> Estimate:
+    """max − min of each level's estimate, not a number where it has none, from their standard errors, (levels,) each.
+
+    `ends` are the least and most an estimate can be; `bounds` (levels, 2) what each surely lies between where it is not
+    exact.
+    """
+    half = z_of(confidence) * errors
+    groups = tuple(
+        Group(level=level, n=int(n), reason=empty)
+        if np.isnan(value)
+        else Group(level=level, n=int(n), value=value, low=max(ends[0], value - h), high=min(ends[1], value + h))
+        for level, n, value, h in zip(group.axis.levels, group.n, values.tolist(), half.tolist(), strict=True)
+    )
+    known = [i for i in group.compared if not np.isnan(values[i])]
+    n = int(group.n.sum())
+    if len(group.compared) < 2:
+        return undefined(ONE_GROUP, n, groups, of)
+    if len(known) < 2:
+        return undefined(f"fewer than two groups have a value: {empty} in the others", n, groups, of)
+    value, limit = values[known], z_of(simultaneous(confidence, len(known) * (len(known) - 1) / 2)) * errors[known]
+    inner = (value, value) if bounds is None else (bounds[known, 0], bounds[known, 1])
+    low, high = farthest(value, np.maximum(ends[0], inner[0] - limit), np.minimum(ends[1], inner[1] + limit))
+    lowest, highest = known[int(value.argmin())], known[int(value.argmax())]
+    return Estimate(
+        float(values[highest] - values[lowest]),
+        n,
+        low,
+        min(ends[1] - ends[0], high),
+        groups=groups,
+        of=of,
+        between=(group.axis.levels[lowest], group.axis.levels[highest]),
+        detail=left_out(group, known, empty),
+        bounds=None if bounds is None else _apart(*inner),
+    )
+
+
+def _apart(low: Floats, high: Floats) -> Interval:
+    """What max − min lies between when each of several numbers lies between two."""
+    apart = low[:, None] - high
+    return max(0.0, float(apart[~np.eye(low.size, dtype=bool)].max())), float(high.max() - low.min())

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
 from dataclasses import dataclass
 from fractions import Fraction
 from functools import cached_property
+from itertools import pairwise
 
 import numpy as np
 
@@ -14,6 +16,8 @@ from glassalpha_action.metrics.intervals import Interval, wilson, z_of
 
 Number = int | float
 ROUNDING = 1e-12
+CLIP = 2.0**-52
+CHUNK = 1 << 14
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,17 +97,18 @@ class Ladder:
         """DeLong's standard error of the AUC; None with fewer than two rows of a label."""
         if min(self.sizes) < 2:
             return None
-        auc, variance = float(self.auc), 0.0
-        left = self.positives - self._taken[0]
-        for mass, under, beside, total, n in (
-            (self.positive, self._below, self.negative, self.negatives, self.sizes[0]),
-            (self.negative, left, self.positive, self.positives, self.sizes[1]),
-        ):
-            here = np.flatnonzero(mass)
-            place = (under[here] + beside[here] / 2) / total
-            centre = auc if mass is self.positive else 1 - auc
-            variance += float((mass[here] * (place - centre) ** 2).sum() / mass.sum()) / (n - 1)
-        return math.sqrt(variance)
+        auc, totals = float(self.auc), (float(self.negatives), float(self.positives))
+        spread = np.zeros(2)
+        for part in self._parts():
+            positive, negative = self.positive[part], self.negative[part]
+            beaten = (self._below[part] + negative / 2) / totals[0] - auc
+            beating = (self._taken[0][part] - positive / 2) / totals[1] - auc
+            spread += [(positive * beaten**2).sum(), (negative * beating**2).sum()]
+        return math.sqrt(float((spread / totals[::-1] / (np.array(self.sizes) - 1)).sum()))
+
+    def _parts(self) -> Iterator[slice]:
+        """The steps in parts that fit a processor's cache."""
+        return (slice(start, start + CHUNK) for start in range(0, self.score.size, CHUNK))
 
     def auc_interval(self, confidence: float) -> Interval | None:
         """DeLong's, widened by the bounds where the AUC is not exact; None with fewer than two rows of a label."""
@@ -170,7 +175,7 @@ class Ladder:
     def recall(self, fpr: float, confidence: float) -> Point:
         """The largest true positive rate of a threshold whose false positive rate is at most `fpr`.
 
-        Needs both labels. Interval: Wilson's of the rate, joined with what it would be at the ends of Wilson's of `fpr`.
+        Needs both labels. Interval: Wilson's of the rate, joined with the rates at the ends of Wilson's of `fpr`.
         """
         step = self._step(fpr)
         low, high = (self._rate(self._step(end)) for end in wilson(fpr * self.sizes[1], self.sizes[1], confidence))
@@ -196,6 +201,28 @@ class Ladder:
     def _rate(self, step: int) -> Fraction | float:
         return _share(_number(self._taken[0][step]), self.positives) if step < self.score.size else Fraction(0)
 
+    def log_loss(self, confidence: float) -> tuple[float, float, float]:
+        """The mean of −ln of the probability given to each label, with normal limits. An exact ladder with steps."""
+        total = float(self.positives + self.negatives)
+        sums = np.zeros(2)
+        for part in self._parts():
+            p = np.clip(self.score[part], CLIP, 1 - CLIP)
+            losses = -np.log(p), -np.log1p(-p)
+            for mass, loss in zip((self.positive[part], self.negative[part]), losses, strict=True):
+                sums += [(mass * loss).sum(), (mass * loss**2).sum()]
+        value, variance = float(sums[0] / total), max(0.0, float(sums[1] / total - (sums[0] / total) ** 2))
+        size = total**2 / float(self.positive_square.sum() + self.negative_square.sum())
+        half = z_of(confidence) * math.sqrt(variance / size)
+        return value, max(0.0, value - half), value + half
+
+    def tenths(self) -> Floats:
+        """(3, 10): mass, positives and summed scores of ten bins of equal mass, no step divided. An exact ladder."""
+        mass = self.positive + self.negative
+        ends = tenths(mass)
+        return np.array([
+            [one[a:b].sum() for a, b in pairwise(ends)] for one in (mass, self.positive, mass * self.score)
+        ])  # fmt: skip
+
     @cached_property
     def median(self) -> float:
         """The score with half the mass on either side, or midway between two such."""
@@ -204,6 +231,12 @@ class Ladder:
         step = int(np.searchsorted(reached, half * (1 - ROUNDING)))
         halved = step + 1 < reached.size and abs(float(reached[step] - half)) <= half * ROUNDING
         return float((self.score[step] + self.score[step + 1]) / 2) if halved else float(self.score[step])
+
+
+def tenths(mass: Mass) -> list[int]:
+    """(11,): where each tenth of the mass begins and the last ends, a step belonging where its middle lies."""
+    reached = np.cumsum(mass)
+    return [0, *np.searchsorted(reached - mass / 2, reached[-1] * np.arange(1, 10) / 10).tolist(), mass.size]
 
 
 def _number(value: object) -> Number:

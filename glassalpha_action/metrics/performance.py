@@ -3,23 +3,20 @@
 from __future__ import annotations
 
 import math
-from fractions import Fraction
 
 import numpy as np
 
 from glassalpha_action.cube import Slice
 from glassalpha_action.evidence import Evidence
 from glassalpha_action.metrics.catalogue import Estimate, metric, undefined
-from glassalpha_action.metrics.intervals import logit, wilson, z_of
+from glassalpha_action.metrics.intervals import logit
 from glassalpha_action.metrics.ladder import Point
 from glassalpha_action.metrics.ranking import Ranking
-from glassalpha_action.metrics.rates import Rate, rate
 from glassalpha_action.metrics.resampling import cells, centred
 from glassalpha_action.records import Better, Unit
 
 NO_SCORES = "the model's scores are not in the data, only its decisions"
 ONE_LABEL = "all rows carry the same label"
-CLIP = 2.0**-52
 
 WEAK = [
     "Features that carry too little information about the outcome",
@@ -31,10 +28,6 @@ STRENGTHEN = [
     "Add features that carry information about the outcome, or try another kind of model.",
     "Check that the held-out rows come from the population the model is meant for.",
 ]
-THRESHOLD = ["A decision threshold far from where the two kinds of error balance", *WEAK[:2]]
-LOWER = "Lower the decision threshold (`threshold` in audit.yaml, and in production) and watch precision while doing so."
-RAISE = "Raise the decision threshold (`threshold` in audit.yaml, and in production) and watch recall while doing so."
-IMPROVE = "If the ROC curve is poor as well, no threshold helps: add features or try another kind of model."
 
 
 def _unranked(ranking: Ranking) -> str | None:
@@ -50,7 +43,10 @@ def _unranked(ranking: Ranking) -> str | None:
     better=Better.higher,
     issue="The model ranks positives above negatives less often than the policy asks.",
     causes=WEAK,
-    fixes=STRENGTHEN,
+    fixes=[
+        "Compare with the AUC on the training rows: a wide gap says over-fitting, two low values say weak features.",
+        *STRENGTHEN[1:],
+    ],
 )
 def roc_auc(ranking: Ranking, confidence: float) -> Estimate:
     """The chance that a row with the positive label has a higher score than one without, a tie counting half.
@@ -243,174 +239,7 @@ def log_loss(rows: Evidence, ranking: Ranking, confidence: float) -> Estimate:
     Range 0 to 36; always saying the base rate b costs −b·ln b − (1 − b)·ln(1 − b), at most 0.69. Needs rows. Not
     estimable without scores or rows. Interval: normal, from the spread of the rows' losses. Source: Good 1952.
     """
-    ladder = ranking.whole
-    if not ranking.scored:
-        return undefined(NO_SCORES, rows.rows)
-    total = float(ladder.positives + ladder.negatives)
-    if not total:
-        return undefined("there are no rows", 0)
-    p = np.clip(ladder.score, CLIP, 1 - CLIP)
-    terms = [(ladder.positive, ladder.positive_square, -np.log(p)), (ladder.negative, ladder.negative_square, -np.log1p(-p))]
-    value = float(sum((mass * loss).sum() for mass, _, loss in terms)) / total
-    variance = float(sum((mass * (loss - value) ** 2).sum() for mass, _, loss in terms)) / total
-    effective = total**2 / float(sum(square.sum() for _, square, _ in terms))
-    half = z_of(confidence) * math.sqrt(variance / effective)
-    return Estimate(value, ranking.cube.rows, max(0.0, value - half), value + half)
-
-
-def _rate(whole: Slice, hits: tuple[int, int], among: tuple[slice | int, slice | int]) -> Rate:
-    """A cell of the confusion table (label, decision) as a share of some of its cells."""
-    square = whole.confusion_square[0][among].sum()
-    return rate(whole.confusion[0][hits], whole.confusion[0][among].sum(), square)
-
-
-def _share(whole: Slice, found: Rate, confidence: float, empty: str) -> Estimate:
-    n = int(whole.count.sum())
-    if not found.known:
-        return undefined(empty if n else "there are no rows", n)
-    return Estimate(found.value, n, *found.interval(confidence))
-
-
-ALL = slice(None)
-
-
-@metric(
-    "Accuracy",
-    unit=Unit.share,
-    better=Better.higher,
-    issue="The model's decisions are right less often than the policy asks.",
-    causes=THRESHOLD[:2],
-    fixes=[
-        "Look at the ROC curve: if it is good, move the threshold; if not, improve the model.",
-        "With rare positives prefer AUC, precision and recall: accuracy is high for a model that never says yes.",
-    ],
-)
-def accuracy(whole: Slice, confidence: float) -> Estimate:
-    """The share of rows on which the decision equals the label: (true positives + true negatives) / rows.
-
-    Range 0 to 1. Not estimable without rows. Interval: Wilson.
-    """
-    confusion = whole.confusion[0]
-    right = rate(confusion[0, 0] + confusion[1, 1], confusion.sum(), whole.confusion_square.sum())
-    return _share(whole, right, confidence, "")
-
-
-@metric(
-    "Balanced accuracy",
-    unit=Unit.share,
-    better=Better.higher,
-    issue="Averaged over the two labels, the model's decisions are right less often than the policy asks.",
-    causes=THRESHOLD,
-    fixes=["See which of recall and specificity is low, and move the threshold towards it.", IMPROVE],
-)
-def balanced_accuracy(whole: Slice, confidence: float) -> Estimate:
-    """The mean of recall and specificity: (TPR + TNR) / 2, so that a rare label counts as much as a common one.
-
-    Range 0 to 1; 0.5 is what never or always saying yes comes to. Not estimable when all rows carry one label.
-    Interval: from Wilson's of both rates. Source: Brodersen et al. 2010; Zou and Donner 2008.
-    """
-    n = int(whole.count.sum())
-    found, missed = _rate(whole, (1, 1), (1, ALL)), _rate(whole, (0, 0), (0, ALL))
-    if not (found.known and missed.known):
-        return undefined(ONE_LABEL if n else "there are no rows", n)
-    value = (found.value + missed.value) / 2
-    (a, b), (c, d) = found.interval(confidence), missed.interval(confidence)
-    below, above = math.hypot(float(found.value) - a, float(missed.value) - c), math.hypot(
-        b - float(found.value), d - float(missed.value)
-    )
-    return Estimate(value, n, max(0.0, float(value) - below / 2), min(1.0, float(value) + above / 2))
-
-
-@metric(
-    "Precision",
-    unit=Unit.share,
-    better=Better.higher,
-    issue="Too many of the rows called positive are not.",
-    causes=THRESHOLD,
-    fixes=[RAISE, IMPROVE],
-    aliases=["positive_predictive_value"],
-)
-def precision(whole: Slice, confidence: float) -> Estimate:
-    """The share of rows decided positive that carry the positive label: TP / (TP + FP).
-
-    Range 0 to 1; it depends on how common positives are. Not estimable when no row is decided positive. Interval:
-    Wilson.
-    """
-    return _share(whole, _rate(whole, (1, 1), (ALL, 1)), confidence, "no row is decided positive")
-
-
-@metric(
-    "Recall",
-    unit=Unit.share,
-    better=Better.higher,
-    issue="Too many of the positives are missed.",
-    causes=THRESHOLD,
-    fixes=[LOWER, IMPROVE],
-    aliases=["sensitivity", "true_positive_rate"],
-)
-def recall(whole: Slice, confidence: float) -> Estimate:
-    """The share of rows with the positive label that are decided positive (sensitivity): TP / (TP + FN).
-
-    Range 0 to 1. Not estimable when no row carries the positive label. Interval: Wilson.
-    """
-    return _share(whole, _rate(whole, (1, 1), (1, ALL)), confidence, "no row carries the positive label")
-
-
-@metric(
-    "Specificity",
-    unit=Unit.share,
-    better=Better.higher,
-    issue="Too many of the negatives are called positive.",
-    causes=THRESHOLD,
-    fixes=[RAISE, IMPROVE],
-    aliases=["true_negative_rate"],
-)
-def specificity(whole: Slice, confidence: float) -> Estimate:
-    """The share of rows with the negative label that are decided negative: TN / (TN + FP).
-
-    Range 0 to 1; one less it is the false positive rate. Not estimable when no row carries the negative label.
-    Interval: Wilson.
-    """
-    return _share(whole, _rate(whole, (0, 0), (0, ALL)), confidence, "no row carries the negative label")
-
-
-@metric(
-    "Negative predictive value",
-    unit=Unit.share,
-    better=Better.higher,
-    issue="Too many of the rows called negative are in truth positive.",
-    causes=THRESHOLD,
-    fixes=[LOWER, IMPROVE],
-    aliases=["npv"],
-)
-def negative_predictive_value(whole: Slice, confidence: float) -> Estimate:
-    """The share of rows decided negative that carry the negative label: TN / (TN + FN).
-
-    Range 0 to 1; it depends on how common positives are. Not estimable when no row is decided negative. Interval:
-    Wilson.
-    """
-    return _share(whole, _rate(whole, (0, 0), (ALL, 0)), confidence, "no row is decided negative")
-
-
-@metric(
-    "F1 score",
-    unit=Unit.score,
-    better=Better.higher,
-    issue="Precision and recall together are lower than the policy asks.",
-    causes=THRESHOLD,
-    fixes=["See which of precision and recall is low: raise the threshold for precision, lower it for recall.", IMPROVE],
-    aliases=["f1_score"],
-)
-def f1(whole: Slice, confidence: float) -> Estimate:
-    """The harmonic mean of precision and recall: 2·TP / (2·TP + FP + FN).
-
-    Range 0 to 1. Not estimable when no row carries the positive label and none is decided positive. Interval: Wilson's
-    of TP / (TP + FP + FN), of which F1 is a rising function. Source: van Rijsbergen 1979; Wilson 1927.
-    """
-    confusion, square, n = whole.confusion[0], whole.confusion_square[0], int(whole.count.sum())
-    overlap = rate(confusion[1, 1], confusion.sum() - confusion[0, 0], square.sum() - square[0, 0])
-    if not overlap.known:
-        return undefined("no row is positive, by label or by decision" if n else "there are no rows", n)
-    low, high = wilson(*overlap.effective, confidence)
-    value = 2 * overlap.value / (1 + overlap.value)
-    return Estimate(value if isinstance(value, Fraction) else float(value), n, 2 * low / (1 + low), 2 * high / (1 + high))
+    if not ranking.scored or not rows.rows:
+        return undefined(NO_SCORES if rows.rows else "there are no rows", rows.rows)
+    value, low, high = ranking.whole.log_loss(confidence)
+    return Estimate(value, ranking.cube.rows, low, high)

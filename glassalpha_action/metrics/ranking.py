@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 
 import numpy as np
@@ -28,6 +28,14 @@ class Ranking:
 
     rows: Evidence | None
     cube: Cube
+    _seen: dict[tuple[str, ...], Slice] = field(default_factory=dict, repr=False, compare=False)
+    _won: dict[str, Floats] = field(default_factory=dict, repr=False, compare=False)
+
+    def by(self, *names: str) -> Slice:
+        """The cube by these attributes, made once."""
+        if names not in self._seen:
+            self._seen[names] = self.cube.by(*names)
+        return self._seen[names]
 
     @property
     def scored(self) -> bool:
@@ -38,7 +46,7 @@ class Ranking:
     def whole(self) -> Ladder:
         """Everybody's ladder."""
         if self.rows is None or self.rows.score is None:
-            return level_ladder(self.cube.by(), 0)
+            return level_ladder(self.by(), 0)
         score, label, weight = self.rows.score, self.rows.label, self.rows.weight
         return _counted(score, label) if weight is None else _weighed(score, label, weight)
 
@@ -51,8 +59,13 @@ class Ranking:
 
         Very many levels of very many rows are counted by score bins, ties within a bin half.
         """
+        if name not in self._won:
+            self._won[name] = self._wins(name)
+        return self._won[name]
+
+    def _wins(self, name: str) -> Floats:
         if self.rows is None or not self.exact_between(name):
-            group = self.cube.by(*self._names(name))
+            group = self.by(*self._names(name))
             positive, negative = group.mass[:, 1].sum(axis=1), group.mass[:, 0].sum(axis=1)
             below = np.cumsum(negative, axis=1) - negative / 2
             return np.asarray(positive @ below.T)
@@ -66,11 +79,11 @@ class Ranking:
         if self.rows is None or self.rows.score is None:
             raise ValueError("a comparison of scores needs rows")
         chosen = self.rows.score > score if side > 0 else self.rows.score < score
-        code, levels = self._codes(name)[chosen], self._levels(name)
+        code, levels = self._codes(name), self._levels(name)
         if self.rows.weight is None:
-            count = np.bincount(code, minlength=levels)
+            count = np.bincount(code, chosen, levels).astype(np.int64)
             return count, count
-        weight = self.rows.weight[chosen]
+        weight = self.rows.weight * chosen
         return np.bincount(code, weight, levels), np.bincount(code, weight**2, levels)
 
     @cached_property
@@ -88,11 +101,10 @@ class Ranking:
     def _tied(self) -> tuple[Ints, Ints]:
         """The rows (in order) whose score a row of the other label shares, and a number for each such score."""
         keys = self._keys[self._order]
-        step = np.cumsum(np.append(0, (keys[1:] ^ keys[:-1]) > 1)) if keys.size else keys
-        positive = np.bincount(step, keys & 1)
-        mixed = (positive > 0) & (positive < np.bincount(step))
-        where = np.flatnonzero(mixed[step]) if mixed.any() else np.zeros(0, np.int64)
-        return where, (np.cumsum(mixed) - 1)[step[where]]
+        # Negatives stand first: where labels share a score, its last negative and first positive differ by the label.
+        both = keys[1:][(keys[1:] ^ keys[:-1]) == 1] >> 1
+        where = np.flatnonzero(np.isin(keys >> 1, both)) if both.size else np.zeros(0, np.int64)
+        return where, np.searchsorted(both, keys[where] >> 1)
 
     def _ties(self, code: Ints, label: Flags, weight: Floats | None, levels: int) -> Floats:
         """(levels, levels): pairs of a positive of one level and a negative of another that share a score."""
@@ -135,7 +147,10 @@ def _keys(score: Floats, label: Flags) -> Ints:
 def _counted(score: Floats, label: Flags) -> Ladder:
     keys = np.sort(_keys(score, label))
     new = np.flatnonzero(np.append(True, (keys[1:] ^ keys[:-1]) > 1)) if keys.size else np.zeros(0, np.int64)
-    ends = np.append(new[1:], keys.size)[: new.size]
+    if new.size == keys.size:
+        positive = keys & 1
+        return Ladder((keys >> 1).view(np.float64), positive, 1 - positive, positive, 1 - positive, exact=True)
+    ends = np.append(new[1:], keys.size)
     positives = np.append(0, np.cumsum(keys & 1))
     positive = positives[ends] - positives[new]
     negative = ends - new - positive
@@ -156,14 +171,16 @@ def _weighed(score: Floats, label: Flags, weight: Floats) -> Ladder:
 def _at_most(code: Ints, label: Flags, weight: Floats | None, levels: int) -> Floats:
     """(levels, levels): for rows in order of score, pairs of a positive and a negative that stands before it."""
     found, carried = np.zeros((levels, levels)), np.zeros(levels)
+    small = np.int8 if levels < 128 else np.int32
     for start in range(0, code.size, CHUNK):
         part = slice(start, start + CHUNK)
-        mass = 1.0 if weight is None else weight[part]
-        own = np.where(label[part], -1, code[part])
+        own = np.where(label[part], -1, code[part]).astype(small)
         positive = np.flatnonzero(label[part])
-        of, times = code[part][positive], 1.0 if weight is None else weight[part][positive]
+        of, times = code[part][positive], None if weight is None else weight[part][positive]
         for level in range(levels):
-            below = np.cumsum((own == level) * mass)
-            found[:, level] += np.bincount(of, (below[positive] + carried[level]) * times, levels)
+            here = own == level
+            below = np.cumsum(here, dtype=np.int32) if weight is None else np.cumsum(here * weight[part])
+            seen = below[positive] + carried[level]
+            found[:, level] += np.bincount(of, seen if times is None else seen * times, levels)
             carried[level] += below[-1]
     return found

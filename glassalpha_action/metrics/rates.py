@@ -10,6 +10,7 @@ from glassalpha_action.evidence import Mass
 from glassalpha_action.metrics.intervals import Interval, wilson
 
 Number = int | float
+ALL = slice(None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +61,7 @@ def _number(value: object) -> Number:
 
 
 def by_decision(mass: Mass, square: Mass, decision: int) -> list[Rate]:
-    """The share decided `decision` of each level, from sums of shape (levels, 2 decisions)."""
+    """The share decided `decision` of each level, from sums of shape (levels, 2 decisions); of labels, likewise."""
     return [rate(m[decision], m.sum(), s.sum()) for m, s in zip(mass, square, strict=True)]
 
 
@@ -72,3 +73,21 @@ def selections(group: Slice) -> list[Rate]:
 def positive_rates(group: Slice, label: int) -> list[Rate]:
     """The share decided positive among the rows of each level that carry `label`: 1 gives TPR, 0 FPR."""
     return by_decision(group.confusion[:, label], group.confusion_square[:, label], 1)
+
+
+def cell(whole: Slice, hits: tuple[int, int], among: tuple[slice | int, slice | int]) -> Rate:
+    """A cell (label, decision) of the first level's confusion table as a share of the cells `among`."""
+    of, square = whole.confusion[0][among].sum(), whole.confusion_square[0][among].sum()
+    return rate(whole.confusion[0][hits], of, square)
+
+
+def favourable(group: Slice) -> list[Rate]:
+    """The share decided favourably among the rows of each level whose label is the favourable outcome."""
+    label = int(group.favorable_positive)
+    return by_decision(group.confusion[:, label], group.confusion_square[:, label], label)
+
+
+def borne_out(group: Slice) -> list[Rate]:
+    """The share whose label is the favourable outcome among the rows of each level decided favourably."""
+    decision = int(group.favorable_positive)
+    return by_decision(group.confusion[:, :, decision], group.confusion_square[:, :, decision], decision)

@@ -7,7 +7,6 @@ import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
-from itertools import combinations
 from statistics import NormalDist
 from typing import Literal
 
@@ -109,23 +108,32 @@ def _unreachable(read: _Read) -> Iterator[Finding]:
 
 
 def _contradictions(read: _Read) -> Iterator[Finding]:
-    """Two gates on the same numbers that cannot both hold, or of which one never decides anything."""
-    for (_, first, one), (j, second, other) in combinations(read.gates(), 2):
-        same = one.id == other.id and dict(first.params) == dict(second.params)
-        if not same or first.scope != second.scope or first.baseline or second.baseline:
+    """Gates that cannot hold beside an earlier one on the same numbers, or that never decide anything beside it."""
+    alike: dict[object, list[tuple[Gate, Span]]] = {}
+    for j, gate, metric in read.gates():
+        if gate.baseline or gate.overrides or gate.comparison is Comparison.present:
             continue
-        if Comparison.present in {first.comparison, second.comparison}:
-            continue
-        a, b = accepted(first.comparison, first.threshold), accepted(second.comparison, second.threshold)
-        both = f"`{first.name}` asks {one.id} {_limit(first)}, `{second.name}` {_limit(second)}"
-        if _apart(a, b):
-            level: Level = "error" if {first.severity, second.severity} == {Severity.error} else "warning"
-            yield read.at("contradiction", level, ("gates", j), f"{both}: no model can meet both.")
-            continue
-        strict, loose = (first, second) if a.within(b) else (second, first) if b.within(a) else (None, None)
-        if strict and loose and _weight(strict) >= _weight(loose):
-            text = f"{both}: `{loose.name}` never decides anything, as `{strict.name}` fails first and weighs as much."
-            yield read.at("unreachable", "warning", ("gates", j), text)
+        span = accepted(gate.comparison, gate.threshold)
+        earlier = alike.setdefault((metric.id, tuple(sorted(gate.params.items())), gate.scope), [])
+        beside = (_beside(read, ("gates", j), one, (gate, span)) for one in earlier)
+        yield from [found for found in beside if found][:1]
+        earlier.append((gate, span))
+
+
+def _beside(read: _Read, path: KeyPath, first: tuple[Gate, Span], second: tuple[Gate, Span]) -> Finding | None:
+    (one, a), (other, b) = first, second
+    if not (_apart(a, b) or a.within(b) or b.within(a)):
+        return None
+    both = f"`{one.name}` asks {one.metric} {_limit(one)}, `{other.name}` {_limit(other)}"
+    if _apart(a, b):
+        level: Level = "error" if one.severity is other.severity is Severity.error else "warning"
+        return read.at("contradiction", level, path, f"{both}: no model can meet both.")
+    strict, loose = (one, other) if a.within(b) else (other, one)
+    waits = strict.enforce_from is not None and strict.enforce_from > read.today
+    if _weight(strict) < _weight(loose) or waits or loose.warn_threshold is not None:
+        return None
+    text = f"{both}: `{loose.name}` never decides anything, as `{strict.name}` fails first and weighs as much."
+    return read.at("unreachable", "warning", path, text)
 
 
 def _apart(one: Span, other: Span) -> bool:
@@ -282,9 +290,12 @@ def _waits(read: _Read, paths: Sequence[KeyPath], day: date) -> bool:
 
 
 def _extends(read: _Read) -> Iterator[Finding]:
-    extends = read.policy.extends
-    if extends and extends.sha256 is None:
-        text = f"extends {extends.source} without a digest; pin it with `sha256:` so that it changes only on purpose."
+    extends, base = read.policy.extends, read.found.base
+    if extends and base and extends.sha256 is None and not read.found.name.startswith("pack:"):
+        text = (
+            f"extends {extends.source} without a digest, so that it changes with it; to pin what it is today, write "
+            f"`extends: {{source: {extends.source}, sha256: {base.sha256}}}`."
+        )
         yield read.at("extends", "note", ("extends",), text)
 
 

@@ -4,18 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from datetime import date
+from functools import lru_cache
 
 from pydantic import ValidationError
 
 from glassalpha_action.documents import UserError
+from glassalpha_action.policy import waivers
 from glassalpha_action.policy.extends import recalled
 from glassalpha_action.policy.schema import Gate, LoadedPolicy
-from glassalpha_action.policy.verdict import Decision, decide, without_policy
+from glassalpha_action.policy.stricter import BESIDE
+from glassalpha_action.policy.verdict import Decision, decide
 from glassalpha_action.records import Audit, Definition, Measurement, PolicyText, sha256
 
 BYTE_ORDER_MARK = "\ufeff"
 DECISIVE = ("gate", "gate_id", "metric", "outcome", "raw_outcome", "value", "threshold", "comparison", "severity",
-            "attribute", "groups", "low", "high", "n", "unit")  # fmt: skip
+            "attribute", "groups", "low", "high", "n", "unit", "waiver", "policy_severity", "policy_threshold",
+            "baseline")  # fmt: skip
 
 
 def rejudge(audit: Audit) -> list[str]:
@@ -31,12 +35,26 @@ def rejudge(audit: Audit) -> list[str]:
 
 
 def _decided(audit: Audit) -> Decision:
-    if audit.policy is None:
-        return without_policy(audit.profile)
-    loaded = recalled(audit.policy)
-    measured = [_measured(audit, gate) for gate in loaded.policy.gates]
+    loaded = _loaded(audit.policy.model_dump_json()) if audit.policy else None
+    measured = [_measured(audit, gate) for gate in loaded.policy.gates] if loaded else []
     today = date.fromisoformat(audit.provenance.as_of)
-    return decide(loaded, measured, audit.provenance, audit.model, today, audit.profile)
+    return decide(
+        loaded,
+        measured,
+        audit.provenance,
+        audit.model,
+        today,
+        audit.profile,
+        waivers=waivers.recalled(audit.waivers),
+        baselines=audit.baselines,
+        beside=[r for r in audit.requirements if r.name in BESIDE],
+    )
+
+
+@lru_cache(maxsize=64)
+def _loaded(policy: str) -> LoadedPolicy:
+    """The policy that a PolicyText, as JSON, describes: most audits of a registry share one."""
+    return recalled(PolicyText.model_validate_json(policy))
 
 
 def _measured(audit: Audit, gate: Gate) -> tuple[Definition, Sequence[Measurement]]:
@@ -60,7 +78,7 @@ def _policy_differences(audit: Audit) -> Iterator[str]:
         yield "its policy's text is not what the policy's digest says"
     if audit.provenance.policy_sha256 not in {None, audit.policy.sha256}:
         yield "its provenance names another policy's digest"
-    if _described(recalled(audit.policy)) != _shallow(audit.policy):
+    if _described(_loaded(audit.policy.model_dump_json())) != _shallow(audit.policy):
         yield "its policy's name, version or dates are not those of the policy's text"
 
 
@@ -88,6 +106,10 @@ def _differences(audit: Audit, decision: Decision) -> Iterator[str]:
         yield f"it says that its status {'binds' if audit.enforced else 'does not bind'}, but judged again it is not so"
     if audit.would_be is not (None if decision.enforced else decision.status):
         yield "what it says its status would be is not what judging again comes to"
+    if [(use.id, use.state) for use in audit.waivers] != [(use.id, use.state) for use in decision.waivers]:
+        yield "what came of its waivers is not what judging again comes to"
+    if audit.reaudit_by != decision.reaudit_by:
+        yield "the day its next audit is due is not what its policy says"
     if [v.gate_id for v in audit.verdicts] != [v.gate_id for v in decision.verdicts]:
         yield "its gates are not those of its policy"
         return

@@ -142,5 +142,5 @@ def _exceptions(policy: Policy) -> Iterator[str]:
     cycle = policy.review_cycle
     if cycle.next_review or cycle.owner:
         when = f", next on {cycle.next_review.isoformat()}" if cycle.next_review else ""
-        who = f" by the {cycle.owner}" if cycle.owner else ""
+        who = f", by the {cycle.owner}" if cycle.owner else ""
         yield f"The policy is reviewed {cycle.frequency or 'as needed'}{when}{who}."

@@ -9,6 +9,7 @@ from datetime import date
 
 from glassalpha_action.policy.schema import Gate, LoadedPolicy
 from glassalpha_action.policy.verdict import Decision, decide
+from glassalpha_action.policy.waivers import recalled
 from glassalpha_action.records import Audit, Definition, Measurement, Outcome, Status, Verdict
 
 UNREALISTIC_SHARE = 0.80
@@ -27,7 +28,7 @@ class GateFlip:
 
 @dataclass(frozen=True, slots=True)
 class Replayed:
-    """One audit, as recorded and as the policy would judge it."""
+    """One audit, as recorded and as the policy would judge it; `unmet` are requirements that it newly does not meet."""
 
     model_id: str
     team: str
@@ -35,6 +36,7 @@ class Replayed:
     before: Status
     after: Status
     gates: tuple[GateFlip, ...]
+    unmet: tuple[str, ...]
     decision: Decision
     latest: bool
 
@@ -96,13 +98,20 @@ def simulate(loaded: LoadedPolicy, audits: Iterable[Audit], definitions: Mapping
     """Judge `audits` by `loaded` as if it were in force on the day of each.
 
     Metrics are those of each audit's own glossary; what an audit did not measure is MISSING, and `definitions` (by name
-    and alias) says what it would have been. The order of `audits` does not matter.
+    and alias) says what it would have been. Waivers are those each audit records; a baseline gate compares with the
+    audit before, where none is recorded. The order of `audits` does not matter.
     """
     policy = _in_force(loaded)
     ordered = _ordered(audits)
     last = {audit.audit_id for audit in latest(ordered)}
-    replays = tuple(_replayed(policy, a, definitions, latest=a.audit_id in last) for a in ordered)
-    return Simulation(replays, _gate_loads(policy, [one for one in replays if one.latest]), _team_loads(replays))
+    replays = []
+    earlier: Audit | None = None
+    for audit in ordered:
+        before = earlier if earlier and earlier.model.id == audit.model.id else None
+        replays.append(_replayed(policy, audit, before, definitions, latest=audit.audit_id in last))
+        earlier = audit
+    standing = [one for one in replays if one.latest]
+    return Simulation(tuple(replays), _gate_loads(policy, standing), _team_loads(replays))
 
 
 def latest(audits: Iterable[Audit]) -> list[Audit]:
@@ -115,11 +124,16 @@ def _ordered(audits: Iterable[Audit]) -> list[Audit]:
     return sorted(unique.values(), key=lambda a: (a.model.id, a.provenance.as_of, a.audit_id))
 
 
-def judged_again(loaded: LoadedPolicy, audit: Audit, definitions: Mapping[str, Definition]) -> Decision:
-    """What `loaded` makes of `audit`'s measurements on the audit's own day."""
+def _judged(
+    loaded: LoadedPolicy, audit: Audit, before: Audit | None, definitions: Mapping[str, Definition]
+) -> Decision:
     measured = [_measured(audit, gate, definitions) for gate in loaded.policy.gates]
     today = date.fromisoformat(audit.provenance.as_of)
-    return decide(loaded, measured, audit.provenance, audit.model, today, audit.profile)
+    baselines = audit.baselines or {"last_audit": before.measurements if before else ()}
+    return decide(
+        loaded, measured, audit.provenance, audit.model, today, audit.profile,
+        waivers=recalled(audit.waivers), baselines=baselines,
+    )  # fmt: skip
 
 
 def _in_force(loaded: LoadedPolicy) -> LoadedPolicy:
@@ -158,8 +172,11 @@ def _unmeasured(audit: Audit, metric: Definition, gate: Gate) -> Measurement:
     )
 
 
-def _replayed(loaded: LoadedPolicy, audit: Audit, definitions: Mapping[str, Definition], *, latest: bool) -> Replayed:
-    decision = judged_again(loaded, audit, definitions)
+def _replayed(
+    loaded: LoadedPolicy, audit: Audit, before: Audit | None, definitions: Mapping[str, Definition], *, latest: bool
+) -> Replayed:
+    decision = _judged(loaded, audit, before, definitions)
+    known = {r.name for r in audit.requirements if not r.met}
     return Replayed(
         model_id=audit.model.id,
         team=audit.model.team or "(no team)",
@@ -167,6 +184,7 @@ def _replayed(loaded: LoadedPolicy, audit: Audit, definitions: Mapping[str, Defi
         before=audit.status,
         after=decision.status,
         gates=tuple(_flips(audit.verdicts, decision.verdicts)),
+        unmet=tuple(r.name for r in decision.requirements if not r.met and r.name not in known),
         decision=decision,
         latest=latest,
     )

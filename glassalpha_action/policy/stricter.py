@@ -244,14 +244,12 @@ def settled(head: Audit, base: Audit | None, found: Sequence[Change]) -> Audit:
     weakened = [c for c in found if c.effect == "weakened"]
     notes = list(chosen.notes)
     if weakened:
-        notes.append(
-            f"{_count(len(weakened), 'change')} would weaken what the model is held to; that takes effect only once "
-            f"merged: {' '.join(c.message for c in weakened[:5])}"
-        )
+        many = "1 change weakens" if len(weakened) == 1 else f"{len(weakened)} changes weaken"
+        notes += [f"{many} what judges the model, and count only once merged.", *(c.message for c in weakened[:5])]
     if base is not None and chosen is base:
+        bound = "" if head.enforced else " and not bind"
         notes.append(
-            f"Judged by the base commit's rules, under which it is {base.headline}; by its own it would be "
-            f"{head.status.value}{'' if head.enforced else ', and would not bind'}."
+            f"Judged by the base commit's rules: {base.headline}; by its own it would be {head.status.value}{bound}."
         )
     elif base is not None and (only := _only(base, head)):
         notes.append(f"By the base commit's rules these gates fail as well: {', '.join(only)}.")
@@ -263,7 +261,3 @@ def _only(base: Audit, head: Audit) -> list[str]:
     """The gates that fail by the base's rules only."""
     failing = {v.gate_id for v in head.verdicts if v.failed}
     return [v.gate for v in base.verdicts if v.failed and v.gate_id not in failing and v.outcome is not Outcome.WAIVED]
-
-
-def _count(n: int, word: str) -> str:
-    return f"{n} {word}{'' if n == 1 else 's'}"

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import date, timedelta
+from datetime import date
 from fractions import Fraction
 
 from glassalpha_action.cube import AND
@@ -270,7 +270,8 @@ def status(verdicts: Sequence[Verdict], unmet: Sequence[Requirement], policy: Po
     errors = {v.outcome for v in verdicts if v.severity is Severity.error}
     warnings = {v.outcome for v in verdicts if v.severity is Severity.warning}
     found = Status.PASSED
-    if (errors | warnings) - {Outcome.PASS, Outcome.NOT_APPLICABLE}:
+    waived = any(v.outcome is Outcome.WAIVED for v in verdicts)
+    if waived or (errors | warnings) - {Outcome.PASS, Outcome.NOT_APPLICABLE}:
         found = Status.REVIEW
     if errors & _blocking(policy.statistics) or unmet:
         found = Status.BLOCKED
@@ -334,10 +335,14 @@ def decide(
             (*loose, *exceptions.expiring(applied.uses, today)),
             enforced=not loose,
             waivers=applied.uses,
-            reaudit_by=(today + timedelta(days=days)).isoformat() if days else None,
+            reaudit_by=_later(today, days).isoformat() if days else None,
         ),
         beside,
     )
+
+
+def _later(day: date, days: int) -> date:
+    return date.fromordinal(min(day.toordinal() + days, date.max.toordinal()))
 
 
 def _beside(decision: Decision, beside: Sequence[Requirement]) -> Decision:

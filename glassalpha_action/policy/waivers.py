@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import date, timedelta
+from datetime import date
 from fractions import Fraction
 from pathlib import Path
 from typing import Annotated, Literal
@@ -202,9 +202,8 @@ def recalled(uses: Sequence[WaiverUse]) -> tuple[Waiver, ...]:
 
 def expiring(uses: Sequence[WaiverUse], today: date) -> tuple[str, ...]:
     """A sentence for each waiver in force that ends within 14 days."""
-    last = (today + timedelta(days=NOTICE_DAYS)).isoformat()
     return tuple(
         f"Waiver {use.id} for the gate {use.gate} expires on {use.expires}; after it the gate is live again."
         for use in uses
-        if use.state == "in_force" and use.expires <= last
+        if use.state == "in_force" and (date.fromisoformat(use.expires) - today).days <= NOTICE_DAYS
     )

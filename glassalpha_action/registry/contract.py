@@ -11,16 +11,14 @@ from types import TracebackType
 from typing import Any, Self
 
 from glassalpha_action.documents import UserError
-from glassalpha_action.records import Audit, Status, sealed
+from glassalpha_action.records import Audit, Status
 from glassalpha_action.registry import chain, rows, schema, trends, verify
 from glassalpha_action.registry.rows import Cells, Entry, Event, Head, Receipt, Row, Stage, Supersedes
 from glassalpha_action.registry.trends import PassRate, Period, Value
 
 BATCH = 500
-SUPERSEDED = "SELECT supersedes FROM audits WHERE supersedes IS NOT NULL"
-COUNTS = f"a.audit_id NOT IN ({SUPERSEDED})"
-LATEST = f"""NOT EXISTS (SELECT 1 FROM audits b WHERE b.stage = a.stage AND b.model_id = a.model_id
-  AND (b.as_of, b.seq) > (a.as_of, a.seq) AND b.audit_id NOT IN ({SUPERSEDED}))"""  # noqa: S608
+COUNTS = f"a.audit_id NOT IN ({schema.SUPERSEDED})"
+LATEST = f"a.seq IN ({schema.LATEST.format(stage=':stage')})"
 AUDITS = f"SELECT {', '.join(Row._fields)} FROM audits a"  # noqa: S608
 FAILED_GATES = """SELECT gate_name, count(DISTINCT model_id) AS count FROM (
   SELECT a.model_id, g.gate_name FROM standing a JOIN gates g ON g.seq = a.seq WHERE g.failed = 1
@@ -39,8 +37,15 @@ class Registry(ABC):
         self._clock = clock
 
     @abstractmethod
+    def select(
+        self, sql: str, parameters: Mapping[str, object] | None = None
+    ) -> tuple[list[str], list[tuple[Any, ...]]]:
+        """The names of a query's columns, and its rows; `:name` in `sql` stands for a parameter."""
+
     def fetch(self, sql: str, parameters: Mapping[str, object] | None = None) -> list[Cells]:
-        """The rows of a query; `:name` in `sql` stands for a parameter."""
+        """The rows of a query by the names of its columns."""
+        names, found = self.select(sql, parameters)
+        return [dict(zip(names, cells, strict=True)) for cells in found]
 
     @abstractmethod
     def insert(self, table: str, cells: Sequence[Cells]) -> None:
@@ -84,11 +89,6 @@ class Registry(ABC):
         become columns. `supersedes` names an audit of the same model on main that this one corrects: it stays in the
         chain and no longer counts.
         """
-        if sealed(audit).audit_id != audit.audit_id:
-            raise UserError(
-                "the audit was altered after it was made: its audit_id does not fit its content; run the audit again",
-                exit_code=5,
-            )
         return self._append(rows.audit_entry(audit, stage, recorded_at, metadata or {}, author, supersedes))
 
     def record_event(self, event: Event) -> Receipt:
@@ -164,9 +164,7 @@ class Registry(ABC):
             given["since"] = self._days_ago(last_n_days, today)
             where.append("a.as_of >= :since")
         if latest or not superseded:
-            where.append(COUNTS)
-        if latest:
-            where.append(LATEST)
+            where.append(LATEST if latest else COUNTS)
         return self._rows(f"{AUDITS} WHERE {' AND '.join(where)} ORDER BY a.model_id, a.as_of, a.seq", given)
 
     def history(self, model_id: str, *, stage: Stage = "main") -> list[Row]:
@@ -275,7 +273,7 @@ class Registry(ABC):
 
     def _rows(self, sql: str, given: Mapping[str, object]) -> list[Row]:
         try:
-            return [rows.query_row(cells) for cells in self.fetch(sql, given)]
+            return [rows.query_row(cells) for cells in self.select(sql, given)[1]]
         except (ValueError, TypeError, KeyError) as error:
             raise UserError(
                 f"{self.name}: a row of audits is damaged; `glassalpha registry verify` names it", exit_code=5

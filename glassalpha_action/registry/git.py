@@ -13,6 +13,7 @@ import tempfile
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -23,6 +24,7 @@ from glassalpha_action.documents import UserError
 from glassalpha_action.registry.remote import PROTOCOLS, Remote, UnreachableError
 
 TIMEOUT_SECONDS = 300
+BATCH = 500
 KEPT_VARIABLES = {"GIT_SSH", "GIT_SSH_COMMAND", "GIT_SSH_VARIANT", "GIT_ASKPASS", "GIT_EXEC_PATH"} | {
     "GIT_CONFIG_GLOBAL", "GIT_CONFIG_SYSTEM", "GIT_CONFIG_NOSYSTEM", "GIT_SSL_CAINFO", "GIT_SSL_CAPATH",
     "GIT_SSL_CERT", "GIT_SSL_KEY"}  # fmt: skip
@@ -73,7 +75,7 @@ class Clone:
         Raises UnreachableError, or UserError where trying again would not help.
         """
         options = ["--quiet", "--no-tags", "--no-write-fetch-head"]
-        options += [f"--depth={depth}"] if depth else []
+        options += [f"--depth={depth}"] if depth else ["--update-shallow"]
         limited = [f"--filter=blob:limit={below}"] if below else []
         to = f"refs/tip/{branch}"
         result = self._run(["fetch", *options, *limited, NAME, f"+refs/heads/{branch}:{to}"])
@@ -83,6 +85,8 @@ class Clone:
             return None
         if result.code:
             raise self._trouble(result)
+        if not depth and self.git("rev-parse", "--is-shallow-repository").strip() == b"true":
+            raise UserError(f"{self.remote} holds only a part of the history: name the remote it was cloned from")
         return self.git("rev-parse", "--verify", f"{to}^{{commit}}").decode().strip()
 
     def bring(self, ids: Sequence[str]) -> None:
@@ -151,21 +155,25 @@ class Blobs:
 
     def read(self, ids: Iterable[str], limit: int) -> Iterator[bytes]:
         """The files with these object ids; UserError (5) for one that is missing or beyond `limit` bytes."""
-        # One at a time, so that neither side of the pipe ever waits for the other with a full buffer.
-        for wanted in ids:
+        waiting = iter(ids)
+        # So few at once that the ids fit into the pipe: neither side then waits for the other with a full one.
+        while batch := list(islice(waiting, BATCH)):
             with suppress(BrokenPipeError):
-                self._in.write(f"{wanted}\n".encode())
+                self._in.write("".join(f"{wanted}\n" for wanted in batch).encode())
                 self._in.flush()
-            header = self._out.readline(200).split()
-            if not header:
-                raise UnreachableError(f"the file {wanted[:12]} was not sent")
-            if len(header) != 3 or header[1] != b"blob":
-                raise UserError(f"the ledger's file {wanted[:12]} is missing or damaged", exit_code=5)
-            size = int(header[2])
-            if size > limit:
-                raise UserError(f"the ledger's file {wanted[:12]} is larger than {limit:,} bytes", exit_code=5)
-            content = self._out.read(size + 1)
-            yield content[:-1]
+            for wanted in batch:
+                yield self._next(wanted, limit)
+
+    def _next(self, wanted: str, limit: int) -> bytes:
+        header = self._out.readline(200).split()
+        if not header:
+            raise UnreachableError(f"the file {wanted[:12]} was not sent")
+        if len(header) != 3 or header[1] != b"blob":
+            raise UserError(f"the ledger's file {wanted[:12]} is missing or damaged", exit_code=5)
+        size = int(header[2])
+        if size > limit:
+            raise UserError(f"the ledger's file {wanted[:12]} is larger than {limit:,} bytes", exit_code=5)
+        return self._out.read(size + 1)[:-1]
 
 
 def origin(folder: Path) -> str:
@@ -194,6 +202,7 @@ def _process(
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=errors,
+            bufsize=1 << 20,
             start_new_session=True,
         )
     except FileNotFoundError as error:

@@ -18,12 +18,13 @@ from datetime import UTC, date, datetime
 from typing import Any, NamedTuple, NoReturn
 
 from pydantic import SecretStr
+from pydantic_core import from_json
 
 from glassalpha_action.documents import UserError, plain
 from glassalpha_action.records import canonical, sha256
 from glassalpha_action.registry import chain, rows
 from glassalpha_action.registry.git import Blobs, Clone
-from glassalpha_action.registry.patience import Patience, persist
+from glassalpha_action.registry.patience import READING, Patience, persist
 from glassalpha_action.registry.remote import Remote, UnreachableError
 from glassalpha_action.registry.rows import Entry, Head, Receipt
 
@@ -34,6 +35,7 @@ HEAD_LIMIT = 256
 RECORD_LIMIT = rows.CONTENT_LIMIT + 1024
 AUTHOR = "glassalpha <noreply@glassalpha.invalid>"
 PATH = re.compile(r"ledger/(\d{4})/(\d{2})/(\d{2})/([0-9a-f]{64})(\.proposed)?\.json")
+SEQ = re.compile(rb',"seq":([1-9][0-9]{0,11})\}\Z')
 BRANCH_NAME = re.compile(r"(?!.*(?:\.\.|//|/\.|\.lock(?:/|$)|/$|\.$))[A-Za-z0-9_][A-Za-z0-9._/-]{0,199}")
 
 Key = tuple[str, str]
@@ -112,7 +114,7 @@ def read(remote: str, *, branch: str = BRANCH, token: SecretStr | None = None) -
 def open_branch(clone: Clone, branch: str, below: int | None = None, depth: int | None = 1) -> Snapshot:
     """The branch as it is now; UserError (2) where there is none, (4) where the remote cannot be reached."""
     require_branch(branch)
-    tip = persist(lambda: clone.fetch(branch, depth=depth, below=below), f"{clone.remote} cannot be read")
+    tip = persist(lambda: clone.fetch(branch, depth=depth, below=below), f"{clone.remote} cannot be read", READING)
     if tip is None:
         raise UserError(f"{clone.remote} has no branch {branch}, so no ledger yet: the first recorded audit makes it")
     return snapshot(clone, tip)
@@ -175,8 +177,9 @@ def walk(clone: Clone, at: Snapshot, files: Sequence[File], after: Head) -> Iter
         except UnreachableError as error:
             raise UserError(f"{clone.remote} did not send the whole ledger ({error})", exit_code=4) from error
         head = after
-        for seq in sorted(places):
-            _, link, content = read_record(places[seq], next(blobs.read([places[seq].oid], RECORD_LIMIT)))
+        files = [places[seq] for seq in sorted(places)]
+        for file, written in zip(files, blobs.read((file.oid for file in files), RECORD_LIMIT), strict=True):
+            seq, link, content = read_record(file, written)
             if link != chain.link(head.link, seq, sha256(content)):
                 _broken(f"record {seq} does not follow from record {head.seq}")
             head = Head(seq, link)
@@ -189,7 +192,10 @@ def _places(blobs: Blobs, files: Sequence[File], after: int, last: int) -> dict[
     """The files by seq, which must be all those from the one `after` that to the `last`."""
     places: dict[int, File] = {}
     for file, written in zip(files, blobs.read((file.oid for file in files), RECORD_LIMIT), strict=True):
-        seq, _, _ = read_record(file, written)
+        match = SEQ.search(written, max(0, len(written) - 24))
+        if match is None:
+            _broken(f"{file.path} is damaged: it is no record of a ledger")
+        seq = int(match[1])
         if seq in places:
             _broken(f"record {seq} is in it twice")
         places[seq] = file
@@ -203,7 +209,7 @@ def read_record(file: File, written: bytes) -> tuple[int, str, bytes]:
     """The seq, link and content of a record's file; UserError (5) where it is damaged or another record's."""
     try:
         seq, link, content = chain.read(written)
-        if path_of(json.loads(content)) != file.path:
+        if path_of(from_json(content)) != file.path:
             raise ValueError("it is the file of another record")
     except (ValueError, TypeError, KeyError, RecursionError) as error:
         _broken(f"{file.path} is damaged: {plain(str(error), 100)}")

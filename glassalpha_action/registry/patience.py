@@ -13,6 +13,7 @@ from glassalpha_action.documents import UserError
 from glassalpha_action.registry.remote import RaceLostError, UnreachableError
 
 SHORTEST = 0.01
+GROWTH = 1.5
 
 T = TypeVar("T")
 
@@ -21,8 +22,9 @@ T = TypeVar("T")
 class Patience:
     """How long to go on: lost races count towards `attempts`, other failures in a row towards `failures`.
 
-    The pause before trying again is drawn evenly from nothing to a ceiling (full jitter): what the quickest attempt
-    took, doubled with every one, up to `longest` seconds. So it grows with contention, and fits slow remotes and fast.
+    The pause before trying again is drawn evenly from nothing to a ceiling (full jitter) of at most `longest` seconds.
+    For a lost race that is what the quickest attempt took, half as much again with each, so that it grows with
+    contention and fits slow remotes and fast ones; for a failure it starts at two seconds and doubles.
     """
 
     attempts: int = 50
@@ -34,11 +36,14 @@ class Patience:
     clock: Callable[[], float] = time.monotonic
 
 
+READING = Patience(failures=3)
+
+
 def persist(attempt: Callable[[], T], failed: str, patience: Patience | None = None) -> T:
     """The result of the first attempt that is neither outrun nor cut off; UserError (4) when patience is at its end."""
     patience = patience or Patience()
     begun, quickest, failures, tried, said = patience.clock(), math.inf, 0, 0, ""
-    while tried < patience.attempts and failures < patience.failures:
+    while True:
         started, tried = patience.clock(), tried + 1
         try:
             return attempt()
@@ -47,8 +52,10 @@ def persist(attempt: Callable[[], T], failed: str, patience: Patience | None = N
         except UnreachableError as error:
             failures, said = failures + 1, str(error)
         quickest = max(min(quickest, patience.clock() - started), SHORTEST)
-        pause = patience.uniform(0, min(patience.longest, quickest * 2.0 ** min(tried, 30)))
-        if patience.clock() + pause - begun > patience.seconds:
+        ceiling = 2.0**failures if failures else quickest * GROWTH ** min(tried, 40)
+        pause = patience.uniform(0, min(patience.longest, ceiling))
+        last = tried == patience.attempts or failures == patience.failures
+        if last or patience.clock() + pause - begun > patience.seconds:
             break
         patience.sleep(pause)
     raise UserError(f"{failed} after {tried} attempts in {patience.clock() - begun:.0f} s ({said})", exit_code=4)

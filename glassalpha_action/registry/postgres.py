@@ -15,7 +15,6 @@ from typing import Any
 
 import psycopg
 from psycopg.conninfo import conninfo_to_dict
-from psycopg.rows import dict_row
 from psycopg.types.string import StrDumper, TextLoader
 
 from glassalpha_action.documents import UserError
@@ -122,10 +121,13 @@ class PostgresRegistry(Registry):
             self.close()
             raise
 
-    def fetch(self, sql: str, parameters: Mapping[str, object] | None = None) -> list[Cells]:
-        """The rows of a query."""
+    def select(
+        self, sql: str, parameters: Mapping[str, object] | None = None
+    ) -> tuple[list[str], list[tuple[Any, ...]]]:
+        """The columns and the rows of a query."""
         with self._explained():
-            return self._connection.execute(_placeholders(sql), dict(parameters or {})).fetchall()
+            cursor = self._connection.execute(_placeholders(sql), dict(parameters or {}))
+            return [column.name for column in cursor.description or ()], cursor.fetchall()
 
     def insert(self, table: str, cells: Sequence[Cells]) -> None:
         """Add rows to a table, sent in one go."""
@@ -159,9 +161,9 @@ class PostgresRegistry(Registry):
         """Close the connection."""
         self._connection.close()
 
-    def _connect(self, address: Mapping[str, Any]) -> psycopg.Connection[Cells]:
+    def _connect(self, address: Mapping[str, Any]) -> psycopg.Connection[tuple[Any, ...]]:
         try:
-            connection = psycopg.connect(autocommit=True, row_factory=dict_row, **address)
+            connection = psycopg.connect(autocommit=True, **address)
         except psycopg.Error as error:
             # libpq's own words hold parts of the address, where a mistyped password may stand.
             raise _unconnected(str(error), self.name) from None

@@ -129,8 +129,6 @@ class Remote:
             return RaceLostError(said)
         if DAMAGE.search(text):
             return UserError(f"{self}: git finds the branch damaged ({said})", exit_code=5)
-        if "shallow" in text:
-            return UserError(f"{self} holds only a part of the history: name the remote itself, or fetch all of it")
         for pattern, advice in REFUSALS:
             if re.search(pattern, text, re.IGNORECASE):
                 return UserError(f"{self}: {advice} (git: {said})", exit_code=4)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 import zlib
-from collections.abc import Container, Mapping
+from collections.abc import Container, Mapping, Sequence
 from dataclasses import dataclass, fields
 from datetime import UTC, date, datetime
 from typing import Any, Literal, NamedTuple
@@ -101,6 +101,9 @@ class Row(NamedTuple):
         return self.headline
 
 
+STATUS_AT, ENFORCED_AT, METADATA_AT = map(Row._fields.index, ("status", "enforced", "metadata"))
+
+
 class Supersedes(NamedTuple):
     """Which audit a correction stands in for, and why."""
 
@@ -152,12 +155,27 @@ def audit_entry(
         raise UserError("metadata holds text only")
     record = {
         "format": FORMAT, "kind": "audit", "id": audit.audit_id, "stage": stage, "recorded_at": recorded_at,
-        "author": author, "metadata": dict(metadata), "audit": audit.model_dump(mode="json"),
+        "author": author, "metadata": dict(metadata), "audit": as_sealed(audit),
     }  # fmt: skip
     if supersedes:
         _require_correction(audit, stage, supersedes)
         record["supersedes"] = supersedes._asdict()
     return Entry("audit", audit.audit_id, stage, record, _encode(record))
+
+
+def as_sealed(audit: Audit) -> dict[str, Any]:
+    """The audit as plain data that its id fits; UserError (5) where there is none, as it was altered since.
+
+    An audit that an earlier version wrote is without the fields that came later.
+    """
+    for earlier in (False, True):
+        found = audit.model_dump(mode="json", exclude_unset=earlier)
+        if sha256(canonical({key: value for key, value in found.items() if key != "audit_id"})) == audit.audit_id:
+            return found
+    raise UserError(
+        "the audit was altered after it was made: its audit_id does not fit its content; run the audit again",
+        exit_code=5,
+    )
 
 
 def event_entry(event: Event) -> Entry:
@@ -196,12 +214,12 @@ def read_entry(content: bytes) -> Entry:
         kind, identity, stage = record["kind"], record["id"], record["stage"]
         if record["format"] != FORMAT or stage not in STAGES or len(content) > CONTENT_LIMIT:
             raise ValueError("it is of another format")
-        if kind == "event":
-            fits = sha256(canonical(record["event"])) == identity
-        else:
+        if kind == "audit":
             _require_day(record["audit"]["provenance"]["as_of"])
             require_moment(record["recorded_at"])
-            fits = kind == "audit" and _sealed_in(content, record) == identity
+        elif kind != "event":
+            raise ValueError("it is neither an audit nor an event")
+        fits = fitting_id(content, record) == identity
         if not fits:
             raise ValueError("its id does not fit its content")
     except (ValueError, TypeError, KeyError, AttributeError, RecursionError, UserError) as error:
@@ -209,12 +227,18 @@ def read_entry(content: bytes) -> Entry:
     return Entry(kind, identity, stage, record, content)
 
 
-def _sealed_in(content: bytes, record: Mapping[str, Any]) -> str:
-    """The id of the audit within `content`: the digest of its bytes, which stand first, without the id itself."""
+def fitting_id(content: bytes, record: Mapping[str, Any]) -> str:
+    """The id that the record in `content` must have; ValueError where the audit does not stand in it as it was sealed.
+
+    An audit's is the digest of its bytes, which stand first, without the id itself: the bytes as they were written, so
+    that an audit of an earlier version keeps its id.
+    """
+    if record["kind"] == "event":
+        return sha256(canonical(record["event"]))
     start = b'{"audit":{"audit_id":"%s",' % str(record["audit"]["audit_id"]).encode()
     end = b"," + canonical({key: value for key, value in record.items() if key != "audit"})[1:]
     if not (content.startswith(start) and content.endswith(end) and record["audit"]["audit_id"] == record["id"]):
-        raise ValueError("it is not canonical JSON")
+        raise ValueError("its id does not fit its content")
     return sha256(b"{" + content[len(start) : -len(end)])
 
 
@@ -289,12 +313,13 @@ def _gate_row(verdict: Mapping[str, Any], seq: int, position: int) -> Cells:
     }  # fmt: skip
 
 
-def query_row(cells: Cells) -> Row:
-    """The Row of cells in its own order; ValueError, TypeError or KeyError where they are damaged."""
-    cells["status"] = STATUSES[cells["status"]]
-    cells["enforced"] = bool(cells["enforced"])
-    cells["metadata"] = json.loads(cells["metadata"]) if cells["metadata"] != "{}" else {}
-    return Row._make(cells.values())
+def query_row(cells: Sequence[Any]) -> Row:
+    """The Row of its cells in their order; ValueError, TypeError or KeyError where they are damaged."""
+    row = list(cells)
+    row[STATUS_AT] = STATUSES[row[STATUS_AT]]
+    row[ENFORCED_AT] = bool(row[ENFORCED_AT])
+    row[METADATA_AT] = json.loads(row[METADATA_AT]) if row[METADATA_AT] != "{}" else {}
+    return Row._make(row)
 
 
 def _require_correction(audit: Audit, stage: Stage, supersedes: Supersedes) -> None:

@@ -142,19 +142,22 @@ CREATE TABLE events ( -- one row per governance event
   "by" TEXT NOT NULL, -- who says so; the name needs its quotation marks in SQL
   body TEXT NOT NULL -- JSON object
 )"""
-STANDING = """
+SUPERSEDED = "SELECT supersedes FROM audits WHERE supersedes IS NOT NULL"
+# One ordered pass, however many audits a model has; asking of each audit for a later one can take their square.
+LATEST = f"""SELECT seq FROM (
+      SELECT seq, lead(seq) OVER (PARTITION BY model_id ORDER BY as_of, seq) AS later FROM audits
+      WHERE stage = {{stage}} AND audit_id NOT IN ({SUPERSEDED})) ordered
+    WHERE later IS NULL"""  # noqa: S608
+STANDING = f"""
 CREATE VIEW standing AS -- the audit that counts for each model: the latest on main that no other supersedes
-  SELECT a.* FROM audits a WHERE a.stage = 'main'
-  AND a.audit_id NOT IN (SELECT supersedes FROM audits WHERE supersedes IS NOT NULL)
-  AND NOT EXISTS (SELECT 1 FROM audits b WHERE b.stage = a.stage AND b.model_id = a.model_id
-    AND (b.as_of, b.seq) > (a.as_of, a.seq)
-    AND b.audit_id NOT IN (SELECT supersedes FROM audits WHERE supersedes IS NOT NULL))"""
+  SELECT a.* FROM audits a WHERE a.seq IN (
+    {LATEST.format(stage="'main'")})"""  # noqa: S608
 INVENTORY = """
 CREATE VIEW inventory AS -- each model as last described on main
-  SELECT m.* FROM models m WHERE m.seq = (SELECT max(n.seq) FROM models n WHERE n.model_id = m.model_id)"""
+  SELECT m.* FROM models m WHERE m.seq IN (SELECT max(seq) FROM models GROUP BY model_id)"""
 VIEWS = (STANDING, INVENTORY)
 INDEXES = (
-    "CREATE INDEX audits_latest ON audits (stage, model_id, as_of, seq)",
+    "CREATE INDEX audits_latest ON audits (stage, model_id, as_of, seq, audit_id)",
     "CREATE INDEX audits_id ON audits (audit_id)",
     "CREATE INDEX audits_supersedes ON audits (supersedes) WHERE supersedes IS NOT NULL",
     "CREATE INDEX gates_failed ON gates (seq) WHERE failed = 1",

@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager, suppress
 from datetime import date
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from glassalpha_action.documents import UserError
 from glassalpha_action.registry import schema
@@ -54,12 +54,13 @@ class SQLiteRegistry(Registry):
             self.close()
             raise
 
-    def fetch(self, sql: str, parameters: Mapping[str, object] | None = None) -> list[Cells]:
-        """The rows of a query."""
+    def select(
+        self, sql: str, parameters: Mapping[str, object] | None = None
+    ) -> tuple[list[str], list[tuple[Any, ...]]]:
+        """The columns and the rows of a query."""
         with self._explained():
             cursor = self._connection.execute(sql, parameters or {})
-            names = [column[0] for column in cursor.description]
-            return [dict(zip(names, cells, strict=True)) for cells in cursor.fetchall()]
+            return [column[0] for column in cursor.description or ()], cursor.fetchall()
 
     def insert(self, table: str, cells: Sequence[Cells]) -> None:
         """Add rows to a table."""

@@ -8,7 +8,7 @@ from glassalpha_action.documents import UserError
 from glassalpha_action.registry import ledger
 from glassalpha_action.registry.contract import Registry
 from glassalpha_action.registry.git import Clone
-from glassalpha_action.registry.patience import persist
+from glassalpha_action.registry.patience import READING, persist
 from glassalpha_action.registry.remote import Remote
 
 PLACES = "SELECT seq, link FROM records ORDER BY seq"
@@ -33,7 +33,7 @@ def sync(remote: str, registry: Registry, *, branch: str = ledger.BRANCH, token:
             )
         new = [file for key, file in at.files.items() if key not in held]
         if before.seq and new:
-            persist(lambda: clone.bring([file.oid for file in new]), f"{clone.remote} cannot be read")
+            persist(lambda: clone.bring([file.oid for file in new]), f"{clone.remote} cannot be read", READING)
         added = registry.append_records(ledger.walk(clone, at, new, before))
     found = registry.fetch("SELECT link FROM records WHERE seq = :seq", {"seq": at.head.seq})
     if not found or found[0]["link"] != at.head.link:

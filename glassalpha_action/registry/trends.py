@@ -8,12 +8,13 @@ from typing import Literal, NamedTuple
 
 from glassalpha_action.records import Status
 from glassalpha_action.registry.rows import Row
+from glassalpha_action.registry.schema import SUPERSEDED
 
 Period = Literal["month", "quarter"]
-VALUES = """SELECT a.model_id, a.as_of, a.audit_id, m.metric, m.params, m.attribute, m.value, m.low, m.high, m.n
+VALUES = f"""SELECT a.model_id, a.as_of, a.audit_id, m.metric, m.params, m.attribute, m.value, m.low, m.high, m.n
 FROM measurements m JOIN audits a ON a.seq = m.seq WHERE m.metric = :metric AND a.stage = 'main'
-AND a.audit_id NOT IN (SELECT supersedes FROM audits WHERE supersedes IS NOT NULL){where}
-ORDER BY a.model_id, a.as_of, a.seq, m.position"""
+AND a.audit_id NOT IN ({SUPERSEDED}){{where}}
+ORDER BY a.model_id, a.as_of, a.seq, m.position"""  # noqa: S608
 
 
 class PassRate(NamedTuple):

@@ -10,7 +10,7 @@ from typing import Any, Protocol
 from pydantic import ValidationError
 
 from glassalpha_action.documents import UserError
-from glassalpha_action.records import Audit, canonical, sealed, sha256
+from glassalpha_action.records import Audit, canonical, sha256
 from glassalpha_action.registry import chain, rows
 from glassalpha_action.registry.rows import Cells, Event
 
@@ -105,10 +105,8 @@ def _record_problems(fetch: Fetch, kept: Cells, walk: Walk, rejudge: Rejudge | N
     try:
         content = _bytes(kept)
         record = json.loads(content)
-        if canonical(record) != content:
-            yield "its content is not canonical JSON"
         expected = rows.derived(record, kept["seq"], *_known(record, walk))
-        yield from _identity_problems(kept, record, rejudge)
+        yield from _identity_problems(kept, content, record, rejudge)
     except ValidationError:
         yield "it holds no audit that this version can read"
         return
@@ -137,18 +135,26 @@ def _remember(expected: Mapping[str, list[Cells]], walk: Walk) -> None:
         walk.counts[table] += len(cells)
 
 
-def _identity_problems(kept: Cells, record: Mapping[str, Any], rejudge: Rejudge | None) -> Iterator[str]:
+def _identity_problems(
+    kept: Cells, content: bytes, record: Mapping[str, Any], rejudge: Rejudge | None
+) -> Iterator[str]:
     if [record[key] for key in ("kind", "id", "stage")] != [kept[key] for key in ("kind", "id", "stage")]:
         yield "its kind, id or stage is not the one in its content"
-    if record["kind"] == "event":
-        if sha256(canonical(record["event"])) != record["id"]:
-            yield "its id does not fit its content"
-        return
-    audit = Audit.model_validate(record["audit"])
-    if not sealed(audit).audit_id == audit.audit_id == record["id"]:
-        yield "its audit_id does not fit its content"
-    if rejudge is not None:
-        yield from rejudge(audit)
+    if canonical(record) != content:
+        yield "its content is not canonical JSON"
+    elif not _fits(content, record):
+        yield "its id does not fit its content"
+    if record["kind"] != "event":
+        audit = Audit.model_validate(record["audit"])
+        if rejudge is not None:
+            yield from rejudge(audit)
+
+
+def _fits(content: bytes, record: Mapping[str, Any]) -> bool:
+    try:
+        return rows.fitting_id(content, record) == record["id"]
+    except ValueError:
+        return False
 
 
 def _first_difference(stored: list[Cells], expected: list[Cells]) -> str:

@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from glassalpha_action.records import Audit, DataSummary, Outcome, Unit, Verdict
+from glassalpha_action.records import Audit, DataSummary, Level, Outcome, Unit, Verdict
 from glassalpha_action.report import words
 
 SMALL_GROUP = 30
 WIDE_INTERVAL = 0.2
 MOST_FEATURES = 60
+PREDICTED = {"classification": ", the outcome the score predicts", "regression": "", "dataset": ""}
 DEV_PROFILE = (
     "This audit ran in the dev profile: rows may be a sample and slow sections may be left out. No approval accepts it."
 )
@@ -73,15 +74,24 @@ def card(audit: Audit) -> tuple[Fact, ...]:
 def data(audit: Audit) -> tuple[Fact, ...]:
     """The data the audit looked at and the declarations that give them meaning."""
     found, model = audit.data, audit.model
+    labelled = bool(found.positive_label)
     positives = f"{found.positives:,} of {words.count(found.rows, 'row')} ({_share(found.positives, found.rows)})"
     features = [words.name(feature, 40) for feature in found.features]
     facts = [
         Fact("Intended use", model.intended_use or ""),
         Fact("Declared limitations", model.limitations or ""),
         Fact("Rows", f"{found.rows:,}"),
-        Fact("Outcome column", words.name(found.target)),
-        Fact("Positive label", f"{words.name(found.positive_label)}, the outcome the score predicts: {positives}"),
-        Fact("Favourable label", f"{words.name(found.favorable_label)}, the outcome a person would wish for"),
+        Fact("Outcome column", words.name(found.target) + (", an amount" if found.task == "regression" else "")),
+        Fact(
+            "Positive label",
+            f"{words.name(found.positive_label)}{PREDICTED[found.task]}: {positives}" if labelled else "",
+        ),
+        Fact(
+            "Favourable label",
+            f"{words.name(found.favorable_label)}, the outcome a person would wish for"
+            if found.favorable_label
+            else "",
+        ),
         Fact(
             "Decision threshold",
             f"a score of {found.threshold:g} or more counts as positive" if found.threshold is not None else "",
@@ -94,13 +104,17 @@ def data(audit: Audit) -> tuple[Fact, ...]:
 
 def attributes(found: DataSummary) -> tuple[Attribute, ...]:
     """The protected attributes with their levels."""
+
+    def positives(level: Level) -> str:
+        return _share(level.positives, level.n) if found.positive_label else "no labels"
+
     return tuple(
         Attribute(
             words.name(a.name),
             words.name(a.reference),
             a.missing,
             tuple(
-                (words.name(level.level), f"{level.n:,}", _share(level.n, found.rows), _share(level.positives, level.n))
+                (words.name(level.level), f"{level.n:,}", _share(level.n, found.rows), positives(level))
                 for level in a.levels
             ),
         )

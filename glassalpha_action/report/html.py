@@ -25,9 +25,13 @@ PLOTLY = Path(__file__).resolve().parent / "assets" / "plotly-basic.min.js"
 
 def render_html(audit: Audit) -> str:
     """The HTML report of `audit`."""
+    return html_of(view(audit))
+
+
+def html_of(content: View) -> str:
+    """The content of a report as HTML."""
     from markupsafe import Markup
 
-    content = view(audit)
     plotly, script = (_plotly(), _source("report.js")) if content.plots else ("", "")
     return template("html.jinja").render(
         view=content,

@@ -7,7 +7,7 @@ from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from glassalpha_action.records import Audit
-from glassalpha_action.report.view import environment, printable, view
+from glassalpha_action.report.view import View, environment, printable, view
 
 if TYPE_CHECKING:
     from jinja2 import Template
@@ -22,7 +22,12 @@ LIST_START = re.compile(r"^(\d*)([-+=.)])(?=[\s=-]|$)")
 
 def render_markdown(audit: Audit) -> str:
     """The Markdown report of `audit`."""
-    return _template().render(view=view(audit))
+    return markdown_of(view(audit))
+
+
+def markdown_of(content: View) -> str:
+    """The content of a report as Markdown."""
+    return _template().render(view=content)
 
 
 def escape(value: Any) -> str:

@@ -63,7 +63,8 @@ class Section:
 
 
 SECTIONS = (
-    ("performance", "Performance", ("performance", "regression"), "How well the model tells outcomes apart."),
+    ("performance", "Performance", ("performance",), "How well the model tells outcomes apart."),
+    ("regression", "Predicted amounts", ("regression",), "How near predicted amounts come to those that came true."),
     ("calibration", "Calibration", ("calibration",), "Whether a score of 0.3 comes true in 30 of 100 cases."),
     ("fairness", "Fairness by group", ("fairness",), "How the model treats the groups of each protected attribute."),
     ("robustness", "Robustness", ("robustness",), "What happens when the population changes."),
@@ -82,7 +83,10 @@ def sections(audit: Audit) -> tuple[Section, ...]:
     known = {family for _, _, families, _ in SECTIONS for family in families}
     other = {_family(m, audit) for m in audit.measurements} - known
     catalogue = (*SECTIONS, ("other", "Other measurements", tuple(sorted(other)), "Measurements of no listed family."))
-    made = (_section(audit, *entry) for entry in catalogue)
+    made = (
+        section(audit, key, title, lead, [m for m in audit.measurements if _family(m, audit) in families])
+        for key, title, families, lead in catalogue
+    )
     return tuple(section for section in made if section is not None)
 
 
@@ -91,8 +95,8 @@ def _family(measurement: Measurement, audit: Audit) -> str:
     return definition.family if definition else "other"
 
 
-def _section(audit: Audit, key: str, title: str, families: tuple[str, ...], lead: str) -> Section | None:
-    found = [m for m in audit.measurements if _family(m, audit) in families]
+def section(audit: Audit, key: str, title: str, lead: str, found: list[Measurement]) -> Section | None:
+    """The section of the measurements `found`; None where none of them has a value and nothing can be drawn."""
     plots = {"performance": charts.performance, "calibration": charts.calibration}.get(key, charts.none)(audit)
     if all(m.value is None for m in found) and not plots:
         return None
@@ -150,14 +154,14 @@ def _p_value(value: float) -> str:
     return f"{text}, the chance of a result at least this far off if there were nothing to find."
 
 
-def _columns(found: list[Measurement], attribute: str | None) -> list[Measurement]:
-    """The measurements of `attribute` that say more of a group than its rows, each rate once."""
+def _columns(found: list[Measurement], attribute: str | None, subject: str | None) -> list[Measurement]:
+    """The measurements of `attribute` whose groups are of one `subject` that say more of a group than its rows, each rate once."""
     seen: set[tuple[str, tuple[Group, ...]]] = set()
     columns = []
     for measurement in found:
         key = (measurement.of or measurement.title, measurement.groups)
         has_rate = any(group.reason or group.value not in (None, group.n) for group in measurement.groups)
-        if measurement.attribute == attribute and has_rate and key not in seen:
+        if (measurement.attribute, measurement.subject) == (attribute, subject) and has_rate and key not in seen:
             seen.add(key)
             columns.append(measurement)
     return columns
@@ -165,18 +169,18 @@ def _columns(found: list[Measurement], attribute: str | None) -> list[Measuremen
 
 def _tables(audit: Audit, found: list[Measurement], *, drawn: bool, robust: bool) -> Iterator[Table]:
     known = {summary.name: summary for summary in audit.data.attributes}
-    for place, attribute in enumerate(dict.fromkeys(m.attribute for m in found)):
-        columns = _columns(found, attribute)
+    for place, (attribute, subject) in enumerate(dict.fromkeys((m.attribute, m.subject) for m in found)):
+        columns = _columns(found, attribute, subject)
         if columns:
-            summary = known.get(attribute or "")
-            title = _heading(columns[0])[0] if attribute is None else f"By {words.name(attribute)}"
+            summary = None if subject else known.get(attribute or "")
+            whose = f"{subject}s and {words.name(attribute or '')}" if subject else f"By {words.name(attribute or '')}"
             yield Table(
-                title,
-                words.name(attribute) if attribute else "Scenario" if robust else "Group",
+                _heading(columns[0])[0] if attribute is None else whose,
+                subject or (words.name(attribute) if attribute else "Scenario" if robust else "Group"),
                 tuple(_heading(column) for column in columns),
                 tuple(_rows(columns, summary)),
                 tuple(charts.rates(column, f"rate-{place + 1}-{k + 1}") for k, column in enumerate(columns))
-                if drawn
+                if drawn and not subject
                 else (),
             )
 

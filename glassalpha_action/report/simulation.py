@@ -8,7 +8,7 @@ from typing import Any
 from glassalpha_action.policy.schema import Policy
 from glassalpha_action.policy.simulate import GateFlip, GateLoad, Replayed, Simulation, TeamLoad
 from glassalpha_action.records import Status
-from glassalpha_action.report.words import count, name
+from glassalpha_action.report.words import count, human, name
 
 ORDER = (Status.BLOCKED, Status.REVIEW, Status.PASSED, Status.NO_POLICY)
 
@@ -60,7 +60,7 @@ def _model(audits: list[Replayed]) -> Iterator[str]:
     """A model's flips, months that flip alike on one line."""
     alike: dict[tuple[str, str], list[Replayed]] = {}
     for one in audits:
-        why = "; ".join(_flip(flip) for flip in one.gates)
+        why = "; ".join([*map(_flip, one.gates), *(f"{human(unmet)} not met" for unmet in one.unmet)])
         alike.setdefault((f"{one.before.value} → {one.after.value}", why), []).append(one)
     for (change, why), some in alike.items():
         days = [one.as_of for one in some]
@@ -85,6 +85,7 @@ def as_data(found: Simulation) -> dict[str, Any]:
                     {"gate": f.gate, "before": f.before and f.before.value, "after": f.after and f.after.value}
                     for f in one.gates
                 ],
+                "unmet": list(one.unmet),
             }
             for one in found.replays
         ],

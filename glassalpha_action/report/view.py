@@ -42,6 +42,10 @@ class View:
     policy: tuple[Fact, ...]
     policy_text: str
     tool_version: str
+    kind: str = "Model audit"
+    opening: str = "Verdict"
+    behind: str = "Model and data"
+    record: str = ""
 
     @property
     def plots(self) -> tuple[Plot, ...]:
@@ -78,6 +82,7 @@ def view(audit: Audit) -> View:
         policy=background.policy(audit),
         policy_text=words.clean(audit.policy.text) if audit.policy else "",
         tool_version=audit.provenance.tool_version,
+        record=f"the audit record {audit.audit_id[:12]}",
     )
 
 

@@ -18,114 +18,12 @@ def config(folder: Path, old: str = "", new: str = "") -> Config:
     return load(make(folder, CONFIG.replace(old, new, 1)))
 
 
-def read(folder: Path, content: bytes, name: str = "rows.csv") -> pd.DataFrame:
-    path = folder / name
-    path.write_bytes(content)
-    return data.read_table(path, "audit.yaml:8")
-
-
-def refused(folder: Path, content: bytes, name: str = "rows.csv") -> str:
-    with pytest.raises(UserError) as caught:
-        read(folder, content, name)
-    said = str(caught.value)
-    assert caught.value.exit_code == 2
-    assert said.startswith("audit.yaml:8: ")
-    assert said.isprintable()
-    return said
-
-
-FRAME = pd.DataFrame({"repaid": [1, 0], "score": [0.9, 0.1], "sex": ["m", None]})
-
-
-@pytest.mark.parametrize("name", ["rows.csv", "rows.parquet", "rows.feather", "rows.jsonl", "ROWS.CSV"])
-def test_each_format_gives_the_same_rows(tmp_path: Path, name: str) -> None:
-    path = tmp_path / name
-    writers = {
-        "csv": lambda: FRAME.to_csv(path, index=False),
-        "parquet": lambda: FRAME.to_parquet(path),
-        "feather": lambda: FRAME.to_feather(path),
-        "jsonl": lambda: FRAME.to_json(path, orient="records", lines=True),
-    }
-    writers[name.lower().rpartition(".")[2]]()
-    table = data.read_table(path, "x")
-    assert list(table.columns) == ["repaid", "score", "sex"]
-    assert data.coded(table["repaid"]).levels == ("0", "1")
-    assert data.coded(table["sex"]).codes.tolist() == [0, -1]
-
-
-def test_a_byte_order_mark_is_no_part_of_the_first_column(tmp_path: Path) -> None:
-    assert list(read(tmp_path, b"\xef\xbb\xbfrepaid,score\n1,0.5\n").columns) == ["repaid", "score"]
-
-
-def parquet(folder: Path) -> bytes:
-    FRAME.to_parquet(folder / "whole.parquet")
-    return (folder / "whole.parquet").read_bytes()
-
-
-@pytest.mark.parametrize(
-    ("name", "content", "words"),
-    [
-        ("rows.csv", b"", "is empty"),
-        ("rows.csv", b"\n\n", "cannot be read as csv"),
-        ("rows.csv", b"repaid,score\n", "holds no rows"),
-        ("rows.csv", "a,b\ncaf\u00e9,1\n".encode("latin-1"), "not UTF-8"),
-        ("rows.csv", "a,b\n1,1\n".encode("utf-16"), "not UTF-8"),
-        ("rows.csv", b'a,b\n"1,2\n', "cannot be read as csv"),
-        ("rows.csv", b"a,b\n1,2\n1,2,3\n", "cannot be read as csv"),
-        ("rows.csv", b"repaid,score\n0,1,0.9\n1,0,0.1\n", "more fields than its header"),
-        ("rows.csv", b"repaid,sex,score,sex\n0,f,0.9,m\n", "two columns called sex"),
-        ("rows.parquet", b"not a parquet file", "cannot be read as parquet"),
-        ("rows.feather", b"not a feather file", "cannot be read as feather"),
-        ("rows.jsonl", b'{"a": 1}\n{"a": \n', "cannot be read as jsonl"),
-        ("rows.jsonl", b"\n", "rows.jsonl"),
-        ("rows.xlsx", b"PK", "no known data format"),
-        ("rows", b"a\n1\n", "no known data format"),
-    ],
-)
-def test_what_cannot_be_read_is_one_sentence(tmp_path: Path, name: str, content: bytes, words: str) -> None:
-    assert words in refused(tmp_path, content, name)
-
-
-@pytest.mark.parametrize("share", [0.02, 0.3, 0.6, 0.95, 0.999])
-def test_a_truncated_parquet_file(tmp_path: Path, share: float) -> None:
-    whole = parquet(tmp_path)
-    assert "cannot be read as parquet" in refused(tmp_path, whole[: int(len(whole) * share)], "cut.parquet")
-
-
-@pytest.mark.parametrize("seed", range(40))
-def test_a_damaged_file_is_read_or_refused(tmp_path: Path, seed: int) -> None:
-    draw = np.random.default_rng(seed)
-    FRAME.to_feather(tmp_path / "whole.feather")
-    for name, whole in (
-        ("d.parquet", parquet(tmp_path)),
-        ("d.feather", (tmp_path / "whole.feather").read_bytes()),
-        ("d.csv", FRAME.to_csv(index=False).encode()),
-        ("d.jsonl", FRAME.to_json(orient="records", lines=True).encode()),
-    ):
-        content = bytearray(whole)
-        for at in draw.integers(0, len(content), 4):
-            content[at] = int(draw.integers(0, 256))
-        said = ""
-        try:
-            read(tmp_path, bytes(content), name)
-        except UserError as error:
-            said = str(error)
-        assert not said or said.isprintable()
-
-
-def test_a_missing_file(tmp_path: Path) -> None:
-    with pytest.raises(UserError, match=r"^here: the data file .*none\.csv does not exist; check the path\.$"):
-        data.read_table(tmp_path / "none.csv", "here")
-    with pytest.raises(UserError, match="does not exist"):
-        data.read_table(tmp_path, "here")
-
-
 def test_all_missing_columns_are_named_with_their_lines(tmp_path: Path) -> None:
     found = config(tmp_path)
     with pytest.raises(UserError) as caught:
         data.require(
             found,
-            pd.DataFrame({"Repaid": [1], "scores": [1], "q": [1]}),
+            ["Repaid", "scores", "q"],
             {
                 ("data", "target_column"): ["repaid"],
                 ("data", "score_column"): ["score"],
@@ -288,7 +186,7 @@ def test_attributes_that_multiply_without_end(tmp_path: Path) -> None:
 
 
 def test_features_are_what_plays_no_other_role(tmp_path: Path) -> None:
-    table = pd.DataFrame(columns=["repaid", "score", "sex", "income", "age"])
+    table = ["repaid", "score", "sex", "income", "age"]
     assert data.feature_names(config(tmp_path).document.data, table) == ["income", "age"]
     some = config(tmp_path, "  target_column", "  exclude_columns: [age]\n  target_column")
     assert data.feature_names(some.document.data, table) == ["income"]

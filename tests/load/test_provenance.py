@@ -117,3 +117,20 @@ def test_predictions_have_a_digest_of_their_own_order_and_values() -> None:
 def test_versions() -> None:
     assert versions("numpy") == {"numpy": np.__version__}
     assert tool_version()
+
+
+def test_a_git_hooks_environment_does_not_answer_for_another_checkout(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("here", "there"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "file").write_text(name)
+        for arguments in (
+            ["init", "-q"],
+            ["add", "."],
+            ["-c", "user.name=a", "-c", "user.email=a@b.c", "commit", "-qm", name],
+        ):
+            subprocess.run(["git", *arguments], cwd=tmp_path / name, check=True)
+    here = commit_at(tmp_path / "here")
+    monkeypatch.setenv("GIT_DIR", str(tmp_path / "there" / ".git"))
+    assert commit_at(tmp_path / "here") == here

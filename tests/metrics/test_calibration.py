@@ -6,12 +6,18 @@ from decimal import Decimal
 
 import numpy as np
 import pytest
+import statsmodels.api as sm
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn.calibration import calibration_curve
+from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import brier_score_loss
 
+from glassalpha_action.cube import build
+from glassalpha_action.metrics import CATALOGUE
+from glassalpha_action.metrics.intervals import wilson
 from tests.metrics.rows import counts, evidence, random_rows, single
+from tests.metrics.weights import random_weights
 
 ECE = "expected_calibration_error"
 
@@ -167,3 +173,169 @@ def test_without_scores_or_rows_there_is_no_number(metric: str) -> None:
 @pytest.mark.parametrize("metric", [ECE, "brier_score"])
 def test_the_same_rows_give_the_same_interval(metric: str) -> None:
     assert single(metric, random_rows(9)) == single(metric, random_rows(9))
+
+
+def test_the_largest_error_of_a_bin_by_hand() -> None:
+    # Ten rows at 0.2 with 3 positives are 0.1 off, thirty at 0.8 with 18 are 0.2 off.
+    rows = evidence([1] * 3 + [0] * 7 + [1] * 18 + [0] * 12, score=[0.2] * 10 + [0.8] * 30)
+    found = single("maximum_calibration_error", rows)
+    assert found.value == pytest.approx(0.2, abs=1e-9)
+    assert "between scores of 0.8 and 0.9, where 30 rows score 0.800 on average and 0.600" in str(found.detail)
+    corrected = 1 - 0.05 / 2
+    ends = [np.array(wilson(k, n, corrected)) - p for k, n, p in ((3, 10, 0.2), (18, 30, 0.8))]
+    assert found.low == pytest.approx(max(max(0, low, -high) for low, high in ends), abs=1e-9)
+    assert found.high == pytest.approx(max(max(abs(low), abs(high)) for low, high in ends), abs=1e-9)
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_the_largest_error_of_a_bin_equals_the_definition_on_rows(seed: int) -> None:
+    rows = random_rows(seed, digits=4)
+    assert rows.score is not None
+    bins = np.array([decimal_bin(p) for p in rows.score.tolist()])
+    errors = [abs((rows.label - rows.score)[bins == b].mean()) for b in range(10) if (bins == b).any()]
+    found = single("maximum_calibration_error", rows)
+    assert found.value == pytest.approx(max(errors), abs=1e-9)
+    assert found.value is not None
+    assert found.value >= (single(ECE, rows).value or 0)
+
+
+def debiased_by_rows(label: np.ndarray, score: np.ndarray) -> float:
+    """Kumar, Liang and Ma's estimator, its ten bins holding the same number of rows each (no ties)."""
+    order, total = np.argsort(score), 0.0
+    for chosen in np.array_split(order, 10):
+        y, p, n = label[chosen].mean(), score[chosen].mean(), chosen.size
+        total += n / label.size * ((y - p) ** 2 - y * (1 - y) / (n - 1))
+    return math.sqrt(max(0.0, total))
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_the_debiased_error_equals_the_definition_on_rows(seed: int) -> None:
+    draw = np.random.default_rng(seed)
+    score = draw.uniform(size=400)
+    label = draw.uniform(size=400) < score**2
+    found = single("debiased_calibration_error", evidence(label.tolist(), score=score.tolist()))
+    assert found.value == pytest.approx(debiased_by_rows(label, score), abs=1e-9)
+    assert found.low is not None
+    assert found.high is not None
+    assert found.value is not None
+    assert 0 <= found.low <= found.value <= found.high
+
+
+def test_the_debiased_error_of_calibrated_scores_is_near_zero_where_the_plain_one_is_not() -> None:
+    squares, plain = [], []
+    for seed in range(60):
+        draw = np.random.default_rng(seed)
+        score = draw.uniform(size=200)
+        rows = evidence((draw.uniform(size=200) < score).tolist(), score=score.tolist())
+        squares.append((single("debiased_calibration_error", rows).value or 0) ** 2)
+        plain.append(single(ECE, rows).value or 0)
+    assert math.sqrt(np.mean(squares)) < 0.05 < np.mean(plain)
+
+
+def test_tied_rows_stay_in_one_bin_whatever_their_order() -> None:
+    score = [0.2] * 50 + [0.7] * 50
+    found = {
+        single("debiased_calibration_error", evidence(list(label), score=score)).value
+        for label in ([1] * 10 + [0] * 40 + [1] * 30 + [0] * 20, [0] * 40 + [1] * 10 + [0, 1] * 20 + [1] * 10)
+    }
+    # (0.2 − 0.2)² − 0.16/49 and (0.6 − 0.7)² − 0.24/49, half each.
+    (only,) = found
+    assert only == pytest.approx(math.sqrt((0.01 - 0.24 / 49 - 0.16 / 49) / 2), abs=1e-9)
+
+
+def test_the_debiased_error_needs_two_rows_in_every_bin() -> None:
+    found = single("debiased_calibration_error", evidence([0, 1] * 9, score=(np.arange(18) / 20).tolist()))
+    assert "fewer than two rows" in str(found.reason)
+
+
+def test_calibration_in_the_large_by_hand() -> None:
+    # 5 of 10 are positive, scored 0.3 on average; the spread of y − p is 0.5 on either side of 0.2.
+    found = single("calibration_in_the_large", evidence([1, 0] * 5, score=[0.3] * 10))
+    half = 1.959963984540054 * 0.5 / math.sqrt(10)
+    assert found.value == pytest.approx(0.2, abs=1e-9)
+    assert (found.low, found.high) == pytest.approx((0.2 - half, 0.2 + half), abs=1e-6)
+
+
+def test_a_few_rows_that_happen_to_agree_leave_calibration_in_the_large_unsure() -> None:
+    found = single("calibration_in_the_large", evidence([0, 0], score=[0.1, 0.1]))
+    assert found.value == pytest.approx(-0.1, abs=1e-9)
+    assert found.high is not None
+    assert found.high > 0.2
+
+
+@pytest.mark.parametrize("seed", range(4))
+@pytest.mark.parametrize("weighted", [False, True])
+def test_the_slope_equals_scikit_learns_and_statsmodels(seed: int, weighted: bool) -> None:
+    rows = random_weights(seed, digits=3) if weighted else random_rows(seed, digits=3)
+    assert rows.score is not None
+    p = np.clip(rows.score, 1e-6, 1 - 1e-6)
+    x = np.log(p / (1 - p))
+    fitted = LogisticRegression(C=np.inf, tol=1e-12, max_iter=1000, solver="newton-cholesky")
+    fitted.fit(x[:, None], rows.label, sample_weight=rows.weight)
+    found = single("calibration_slope", rows)
+    assert found.value == pytest.approx(fitted.coef_[0, 0], abs=1e-7)
+    assert f"{fitted.intercept_[0]:.3f}" in str(found.detail)
+    if not weighted:
+        logit = sm.Logit(rows.label.astype(float), sm.add_constant(x)).fit(disp=0)
+        assert (found.low, found.high) == pytest.approx(tuple(logit.conf_int()[1]), abs=1e-6)
+
+
+def test_the_slope_of_many_scores_equals_that_of_the_definition() -> None:
+    rows = random_rows(5, n=20_000, digits=12)
+    assert rows.score is not None
+    p = np.clip(rows.score, 1e-6, 1 - 1e-6)
+    x = np.log(p / (1 - p))
+    logit = sm.Logit(rows.label.astype(float), sm.add_constant(x)).fit(disp=0)
+    found = single("calibration_slope", rows)
+    assert found.value == pytest.approx(logit.params[1], abs=1e-8)
+
+
+def test_the_slope_of_scores_that_are_twice_too_extreme_is_a_half() -> None:
+    draw = np.random.default_rng(1)
+    odds = draw.normal(0, 1.5, 20_000)
+    label = draw.uniform(size=odds.size) < 1 / (1 + np.exp(-odds))
+    found = single("calibration_slope", evidence(label.tolist(), score=(1 / (1 + np.exp(-2 * odds))).tolist()))
+    assert found.low is not None
+    assert found.high is not None
+    assert found.low < 0.5 < found.high
+    assert found.high - found.low < 0.06
+
+
+@pytest.mark.parametrize(
+    ("label", "score", "reason"),
+    [
+        ([0, 0, 1, 1], [0.1, 0.2, 0.8, 0.9], "a threshold separates"),
+        ([1, 1, 0, 0], [0.1, 0.2, 0.8, 0.9], "a threshold separates"),
+        ([0, 0, 1, 1], [0.1, 0.5, 0.5, 0.9], "a threshold separates"),
+        ([0, 1, 0, 1], [0.5] * 4, "same score"),
+        ([0, 1, 0, 1], [1e-9, 1e-7, 0.0, 1e-8], "same score"),
+        ([1, 1], [0.1, 0.9], "same label"),
+        ([], [], "no rows"),
+    ],
+)
+def test_a_slope_that_does_not_exist_gives_no_number(label: list[int], score: list[float], reason: str) -> None:
+    found = single("calibration_slope", evidence(label, score=score))
+    assert found.value is None
+    assert reason in str(found.reason)
+
+
+@pytest.mark.parametrize("metric", ["debiased_calibration_error", "calibration_slope"])
+def test_counts_alone_do_not_give_what_needs_rows(metric: str) -> None:
+    (found,) = CATALOGUE[metric].measure(None, build(random_rows(1)), 0.95, {})
+    assert "needs rows" in str(found.reason)
+
+
+@pytest.mark.parametrize(
+    "metric", ["maximum_calibration_error", "debiased_calibration_error", "calibration_in_the_large"]
+)
+def test_a_perfect_classifier_has_no_error(metric: str) -> None:
+    rows = evidence([0] * 20 + [1] * 20, score=[0.0] * 20 + [1.0] * 20)
+    assert single(metric, rows).value == pytest.approx(0, abs=1e-9)
+
+
+@pytest.mark.parametrize(
+    "metric", ["maximum_calibration_error", "debiased_calibration_error", "calibration_in_the_large"]
+)
+def test_nothing_to_calibrate_gives_no_number(metric: str) -> None:
+    assert "scores are not in the data" in str(single(metric, counts(a=(1, 1, 1, 1))).reason)
+    assert single(metric, evidence([], score=[])).reason == "there are no rows"

@@ -1,13 +1,23 @@
 from __future__ import annotations
 
 import math
+from functools import partial
 
 import numpy as np
 import pytest
-from sklearn.metrics import accuracy_score, roc_auc_score
+from sklearn.metrics import (
+    accuracy_score,
+    balanced_accuracy_score,
+    f1_score,
+    precision_score,
+    recall_score,
+    roc_auc_score,
+)
 
 from glassalpha_action.evidence import Evidence
+from glassalpha_action.metrics.intervals import wilson
 from tests.metrics.rows import counts, evidence, random_rows, single
+from tests.metrics.weights import random_weights
 
 
 def test_auc_by_hand() -> None:
@@ -104,3 +114,77 @@ def test_a_perfect_classifier_is_perfect() -> None:
     rows = evidence([0, 0, 1, 1], score=[0.0, 0.0, 1.0, 1.0])
     assert single("roc_auc", rows).exact == "1"
     assert single("accuracy", rows).exact == "1"
+
+
+SHARES = {
+    "precision": precision_score,
+    "recall": recall_score,
+    "f1": f1_score,
+    "balanced_accuracy": balanced_accuracy_score,
+    "accuracy": accuracy_score,
+    "specificity": partial(recall_score, pos_label=False),
+    "negative_predictive_value": partial(precision_score, pos_label=False),
+}
+
+
+@pytest.mark.parametrize("seed", range(4))
+@pytest.mark.parametrize("metric", SHARES)
+def test_shares_of_the_confusion_table_equal_scikit_learns(seed: int, metric: str) -> None:
+    rows = random_rows(seed)
+    expected = SHARES[metric](rows.label, rows.decision)
+    assert single(metric, rows).value == pytest.approx(expected, abs=1e-12)
+    rows = random_weights(seed)
+    expected = SHARES[metric](rows.label, rows.decision, sample_weight=rows.weight)
+    assert single(metric, rows).value == pytest.approx(expected, abs=1e-9)
+
+
+def test_shares_by_hand() -> None:
+    # 50 true negatives, 10 false positives, 5 false negatives, 20 true positives.
+    rows = counts(a=(50, 10, 5, 20))
+    expected = {
+        "precision": "2/3", "recall": "4/5", "specificity": "5/6", "negative_predictive_value": "10/11", "f1": "8/11",
+        "balanced_accuracy": "49/60", "accuracy": "14/17",
+    }  # fmt: skip
+    assert {name: single(name, rows).exact for name in expected} == expected
+    found = single("precision", rows)
+    assert (found.low, found.high) == pytest.approx(wilson(20, 30, 0.95))
+
+
+def test_the_interval_of_f1_is_wilsons_of_the_overlap() -> None:
+    low, high = wilson(20, 35, 0.95)
+    found = single("f1", counts(a=(50, 10, 5, 20)))
+    assert (found.low, found.high) == pytest.approx((2 * low / (1 + low), 2 * high / (1 + high)))
+
+
+def test_the_interval_of_balanced_accuracy_joins_both_rates() -> None:
+    found = single("balanced_accuracy", counts(a=(50, 10, 5, 20)))
+    (a, b), (c, d) = wilson(20, 25, 0.95), wilson(50, 60, 0.95)
+    assert found.low == pytest.approx(49 / 60 - math.hypot(0.8 - a, 5 / 6 - c) / 2)
+    assert found.high == pytest.approx(49 / 60 + math.hypot(b - 0.8, d - 5 / 6) / 2)
+
+
+@pytest.mark.parametrize(
+    ("metric", "cells", "reason"),
+    [
+        ("precision", (5, 0, 5, 0), "no row is decided positive"),
+        ("negative_predictive_value", (0, 5, 0, 5), "no row is decided negative"),
+        ("recall", (5, 5, 0, 0), "no row carries the positive label"),
+        ("specificity", (0, 0, 5, 5), "no row carries the negative label"),
+        ("f1", (5, 0, 0, 0), "no row is positive, by label or by decision"),
+        ("balanced_accuracy", (5, 5, 0, 0), "all rows carry the same label"),
+        ("balanced_accuracy", (0, 0, 5, 5), "all rows carry the same label"),
+    ],
+)
+def test_a_share_of_nothing_is_not_estimable(metric: str, cells: tuple[int, int, int, int], reason: str) -> None:
+    found = single(metric, counts(a=cells))
+    assert (found.value, found.exact, found.low) == (None, None, None)
+    assert found.reason == reason
+
+
+@pytest.mark.parametrize("metric", SHARES)
+def test_no_rows_give_no_share(metric: str) -> None:
+    assert single(metric, evidence([], [])).reason == "there are no rows"
+
+
+def test_f1_of_a_model_that_finds_nothing_is_zero() -> None:
+    assert single("f1", counts(a=(5, 2, 3, 0))).exact == "0"

@@ -123,6 +123,28 @@ def test_a_policy_of_the_future_is_replayed_as_if_in_force(tmp_path: Path) -> No
     assert found.after is Status.BLOCKED
 
 
+def test_a_requirement_that_is_newly_not_met_is_named(tmp_path: Path) -> None:
+    current = policy(tmp_path, CURRENT, "current.yaml")
+    audit = recorded(current, ModelCard(id="m", use_case="credit_scoring"), DAY, one("0.9"))
+    asking = policy(tmp_path, CURRENT + "required_evidence: [owner]\n")
+    found = simulate(asking, [audit], DEFINITIONS)
+    assert found.replays[0].after is Status.BLOCKED
+    assert found.replays[0].gates == ()
+    assert len(found.replays[0].unmet) == 1
+    assert "owner not met" in render_simulation(found, asking.policy)
+
+
+def test_a_baseline_gate_compares_with_the_audit_before(tmp_path: Path) -> None:
+    current = policy(tmp_path, CURRENT, "current.yaml")
+    card = ModelCard(id="m", use_case="credit_scoring")
+    audits = [recorded(current, card, f"2025-0{month}-15", one(value)) for month, value in ((1, "0.8"), (2, "0.75"))]
+    worse = CURRENT + "  - {name: Drop, metric: roc_auc, baseline: {no_worse_than: 0.02}}\n"
+    first, second = simulate(policy(tmp_path, worse), audits, DEFINITIONS).replays
+    assert first.decision.verdicts[-1].outcome is Outcome.INCONCLUSIVE
+    assert second.decision.verdicts[-1].outcome is Outcome.FAIL
+    assert second.decision.verdicts[-1].value == pytest.approx(0.05)
+
+
 def test_the_order_and_repetition_of_audits_do_not_matter(shelf: Path, tmp_path: Path) -> None:
     loaded = policy(tmp_path, STRICTER)
     some = registry(shelf)[:30]

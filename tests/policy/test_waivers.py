@@ -190,6 +190,19 @@ def test_a_waiver_of_a_passing_gate_is_not_needed(tmp_path: Path) -> None:
     assert (found.status, found.verdicts[0].outcome, found.waivers[0].state) == (Status.PASSED, PASS, "not_needed")
 
 
+def test_a_waiver_in_use_is_no_plain_pass_even_of_a_gate_that_only_informs(tmp_path: Path) -> None:
+    text = POLICY.replace("less_than}", "less_than, severity: info}")
+    assert decided(tmp_path, (), text=text).status is Status.PASSED
+    assert decided(tmp_path, [waiver()], text=text).status is Status.REVIEW
+
+
+def test_the_last_day_of_the_calendar(tmp_path: Path) -> None:
+    text = POLICY + "reaudit_days_by_status: {REVIEW: 30}\n"
+    last = waiver(approved_on="9999-12-30", expires="9999-12-31")
+    found = decided(tmp_path, [last], text=text, today="9999-12-31")
+    assert (found.waivers[0].state, found.reaudit_by) == ("in_force", "9999-12-31")
+
+
 def test_no_waiver_meets_a_requirement(tmp_path: Path) -> None:
     text = POLICY + "reproducibility: {seed_required: true}\n"
     assert decided(tmp_path, [waiver(), waiver(id="W-2", gate="seed_required")], text=text).status is Status.BLOCKED

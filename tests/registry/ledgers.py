@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import os
+import shutil
 import subprocess
 import threading
 from collections.abc import Iterator
@@ -14,11 +15,11 @@ from pathlib import Path
 from glassalpha_action.registry import rows
 from glassalpha_action.registry.ledger import BRANCH
 from glassalpha_action.registry.patience import Patience
-from tests import samples
+from tests.registry import judged
 from tests.registry.backends import NOW
 
 IDENTITY = ("-c", "user.name=Eve", "-c", "user.email=eve@example.org", "-c", "commit.gpgSign=false")
-AT_ONCE = Patience(sleep=lambda seconds: None)
+AT_ONCE = Patience(sleep=lambda _: None)
 
 
 def git(folder: Path, *arguments: str, given: bytes | None = None) -> str:
@@ -35,7 +36,7 @@ def bare(path: Path) -> Path:
 
 
 def entry(name: str, day: str = "2025-01-05", stage: rows.Stage = "main") -> rows.Entry:
-    return rows.audit_entry(samples.audit(name, as_of=day), stage, NOW, {"team": "credit"}, "ada")
+    return rows.audit_entry(judged.audit(name, as_of=day), stage, NOW, {"team": "credit"}, "ada")
 
 
 def event(subject: str = "credit-risk") -> rows.Entry:
@@ -68,16 +69,17 @@ class Served:
 def serve(root: Path, secret: str) -> Iterator[Served]:
     """`git http-backend` for the repositories under `root`, for whoever sends `secret` as x-access-token's password."""
     served = Served(root, secret)
+    path_variable = os.environ["PATH"]
     expected = "Basic " + base64.b64encode(f"x-access-token:{secret}".encode()).decode()
 
     class Handler(BaseHTTPRequestHandler):
         def log_message(self, format: str, *args: object) -> None:  # noqa: A002
             pass
 
-        def do_GET(self) -> None:  # noqa: N802
+        def do_GET(self) -> None:
             self.answer()
 
-        def do_POST(self) -> None:  # noqa: N802
+        def do_POST(self) -> None:
             self.answer()
 
         def answer(self) -> None:
@@ -98,12 +100,13 @@ def serve(root: Path, secret: str) -> Iterator[Served]:
                 "GIT_PROJECT_ROOT": str(root), "GIT_HTTP_EXPORT_ALL": "1", "PATH_INFO": path, "QUERY_STRING": query,
                 "REQUEST_METHOD": self.command, "CONTENT_TYPE": self.headers.get("Content-Type", ""),
                 "HTTP_CONTENT_ENCODING": self.headers.get("Content-Encoding", ""), "REMOTE_USER": "ada",
-                "GIT_PROTOCOL": self.headers.get("Git-Protocol", ""), "PATH": os.environ["PATH"],
+                "GIT_PROTOCOL": self.headers.get("Git-Protocol", ""), "PATH": path_variable,
                 "CONTENT_LENGTH": str(len(body)),
             }  # fmt: skip
             out = subprocess.run(
-                ["git", "http-backend"], input=body, capture_output=True, env=environment, check=True
-            ).stdout
+                [shutil.which("git", path=path_variable) or "git", "http-backend"],
+                input=body, capture_output=True, env=environment, check=True,
+            ).stdout  # fmt: skip
             head, _, content = out.partition(b"\r\n\r\n")
             if push and served.lose:
                 served.lose -= 1
@@ -130,7 +133,7 @@ def serve(root: Path, secret: str) -> Iterator[Served]:
             return whole
 
     server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    thread = threading.Thread(target=server.serve_forever, daemon=True)
+    thread = threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True)
     thread.start()
     served.url = f"http://127.0.0.1:{server.server_port}"
     try:

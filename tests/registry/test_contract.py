@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from glassalpha_action.documents import UserError
-from glassalpha_action.records import Outcome, Requirement, Status, canonical, sha256
+from glassalpha_action.records import Audit, Outcome, Requirement, Status, canonical, sha256
 from glassalpha_action.registry import Event, Head, Registry, Supersedes, chain, connect, schema
 from tests import samples
 from tests.registry.backends import HOSTILE, NOW, TODAY, fill
@@ -369,3 +369,16 @@ def test_no_row_can_be_changed_or_removed(registry: Registry, table: str) -> Non
         with pytest.raises(UserError), registry.appending():
             registry.fetch(sql)
     assert registry.verify() == []
+
+
+def test_an_audit_of_an_earlier_version_keeps_its_id(registry: Registry) -> None:
+    """A field that came later is not in what an earlier version sealed."""
+    written = json.loads(samples.audit().to_json())
+    del written["waivers"], written["provenance"]["isolation"]
+    written["audit_id"] = sha256(canonical({key: value for key, value in written.items() if key != "audit_id"}))
+    registry.submit(Audit.model_validate(written), recorded_at=NOW)
+    assert registry.verify() == []
+    assert registry.audit(written["audit_id"]).waivers == ()
+    written["status"] = "PASSED"
+    with pytest.raises(UserError, match="altered after it was made"):
+        registry.submit(Audit.model_validate(written), recorded_at=NOW)

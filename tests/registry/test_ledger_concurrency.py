@@ -16,8 +16,8 @@ import pytest
 
 from glassalpha_action.registry import chain, ledger, rows
 from glassalpha_action.registry.rows import Receipt
-from tests import samples
 from tests.registry.backends import NOW
+from tests.registry.ledgers import bare, entry, git
 
 FORK = multiprocessing.get_context("fork")
 ROUNDS = range(int(os.environ.get("GLASSALPHA_ROUNDS", "1")))
@@ -33,10 +33,6 @@ esac
 ONE_IN_FIVE = """#!/bin/sh
 [ $(( $(od -An -N2 -tu2 /dev/urandom) % 5 )) -ne 0 ] || { echo "not now" >&2; exit 1; }
 """
-
-
-def entry(name: str) -> rows.Entry:
-    return rows.audit_entry(samples.audit(name), "main", NOW, {"team": "credit"}, "ada")
 
 
 def write(remote: str, mine: rows.Entry, together: Barrier, told: Connection) -> None:
@@ -69,17 +65,11 @@ def require_whole(remote: Path, names: list[str]) -> None:
     git(remote, "fsck", "--strict", "--no-dangling")
 
 
-def git(folder: Path, *arguments: str) -> str:
-    done = subprocess.run(["git", *arguments], cwd=folder, check=True, capture_output=True, text=True)
-    return done.stdout.strip()
-
-
 @pytest.fixture
-def remote(tmp_path: Path) -> Path:
-    path = tmp_path / "remote.git"
-    subprocess.run(["git", "init", "--quiet", "--bare", str(path)], check=True)
-    git(path, "config", "uploadpack.allowFilter", "true")
-    return path
+def remote(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    # What killed writers leave behind lies there too.
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    return bare(tmp_path / "remote.git")
 
 
 def all_at_once(remote: Path, count: int) -> None:

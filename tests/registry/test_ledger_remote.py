@@ -17,7 +17,8 @@ from glassalpha_action.registry.remote import RaceLostError, Remote, Unreachable
 from tests.registry.backends import NOW
 from tests.registry.ledgers import AT_ONCE, Served, bare, entry, git, serve
 
-TOKEN = "ghs_thisTokenMustNeverBeSeen0123456789"
+TOKEN = "ghs_thisTokenMustNeverBeSeen0123456789"  # noqa: S105
+WRONG = "ghs_aWrongTokenOfTheSameKind"
 CODED = base64.b64encode(f"x-access-token:{TOKEN}".encode()).decode()
 SPY = """#!/bin/sh
 echo "$*" >> {log}
@@ -91,7 +92,7 @@ def test_no_credential_in_any_argument_file_log_or_error(
     assert len(list(ledger.read(f"{url}/r.git"))) == 1
     served.fail = [403]
     refused(served)
-    refused(served, token="ghs_aWrongTokenOfTheSameKind")
+    refused(served, token=WRONG)
     assert "push" in log.read_text()
     assert not found.exists() or found.read_text() == ""
     # The server of this test holds the token itself; everything else must not.
@@ -108,7 +109,7 @@ def test_no_credential_in_any_argument_file_log_or_error(
     )
 
 
-@pytest.mark.parametrize(("token", "named"), [(None, "github-token"), ("ghs_aWrongTokenOfTheSameKind", "github-token")])
+@pytest.mark.parametrize(("token", "named"), [(None, "github-token"), (WRONG, "github-token")])
 def test_missing_and_wrong_credentials_are_not_retried(served: Served, token: str | None, named: str) -> None:
     assert named in refused(served, token=token)
     assert len(served.headers) <= 3

@@ -8,13 +8,16 @@ import sqlite3
 import zlib
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from glassalpha_action.documents import UserError
-from glassalpha_action.records import Audit, canonical, sealed, sha256
-from glassalpha_action.registry import chain, connect
+from glassalpha_action.policy.rejudge import rejudge
+from glassalpha_action.records import Audit, Outcome, Status, canonical, sealed, sha256
+from glassalpha_action.registry import chain, connect, rows, schema
 from tests import samples
+from tests.registry import judged
 from tests.registry.backends import NOW
 
 Tamper = Callable[[sqlite3.Connection], object]
@@ -113,16 +116,29 @@ def test_one_broken_record_is_not_reported_as_all_after_it(file: Path) -> None:
 def relinked(database: sqlite3.Connection) -> None:
     """What a forger does who recomputes digests, links and rows of the whole chain."""
     rewrite(3, flip_and_seal, digest=True)(database)
-    (kept,) = database.execute("SELECT content FROM records WHERE seq = 3").fetchone()
-    database.execute("UPDATE records SET id = ? WHERE seq = 3", [json.loads(zlib.decompress(kept))["id"]])
-    previous = chain.GENESIS
-    for seq, digest in database.execute("SELECT seq, digest FROM records ORDER BY seq").fetchall():
-        previous = chain.link(previous, seq, digest)
-        database.execute("UPDATE records SET link = ? WHERE seq = ?", [previous, seq])
-    audit = json.loads(zlib.decompress(kept))["audit"]
-    database.execute(
-        "UPDATE audits SET audit_id = ?, status = 'PASSED', headline = 'PASSED' WHERE seq = 3", [audit["audit_id"]]
-    )
+    relink(database)
+
+
+def relink(database: sqlite3.Connection) -> None:
+    """Derive ids, links and rows anew from the contents, as an honest registry has them."""
+    contents = [zlib.decompress(kept) for (kept,) in database.execute("SELECT content FROM records ORDER BY seq")]
+    for table in schema.TABLES[::-1]:
+        database.execute(f"DELETE FROM {table}")  # noqa: S608
+    head, cards, policies = chain.GENESIS, dict[str, object](), set[str]()
+    for seq, content in enumerate(contents, 1):
+        record = json.loads(content)
+        head = chain.link(head, seq, sha256(content))
+        row = {"seq": seq, **{key: record[key] for key in ("kind", "id", "stage")}, "digest": sha256(content),
+               "link": head, "content": zlib.compress(content)}  # fmt: skip
+        model, policy = record.get("audit", {}).get("model", {}).get("id"), record.get("audit", {}).get("policy")
+        known = bool(policy) and policy["sha256"] in policies
+        tables = {"records": [row], **rows.derived(record, seq, cards.get(model), known)}  # type: ignore[arg-type]
+        cards |= {card["model_id"]: card for card in tables.get("models", [])}
+        policies |= {one["sha256"] for one in tables.get("policies", [])}
+        for table, cells in tables.items():
+            for cell in cells:
+                columns, places = ", ".join(f'"{name}"' for name in cell), ", ".join("?" * len(cell))
+                database.execute(f"INSERT INTO {table} ({columns}) VALUES ({places})", [*cell.values()])  # noqa: S608
 
 
 def test_a_chain_forged_as_a_whole_is_found_by_its_anchor(file: Path) -> None:
@@ -154,6 +170,93 @@ def test_an_anchor_still_holds_after_more_records(file: Path) -> None:
         assert registry.verify("2:" + "0" * 12)[0].startswith("record 2: its link is not the anchor's")
         assert registry.verify(f"0:{chain.GENESIS}") == []
         assert registry.verify("0:" + "0" * 12) == [f"anchor 0:{'0' * 12}: no chain begins so"]
+
+
+@pytest.fixture
+def honest(tmp_path: Path) -> Path:
+    """A registry of three audits that judging again confirms."""
+    path = tmp_path / "honest.db"
+    with connect(path, create=True) as registry:
+        for model, status in (("a", Status.PASSED), ("b", Status.BLOCKED), ("c", Status.REVIEW)):
+            registry.submit(judged.audit(model, status), recorded_at=NOW)
+        assert registry.verify(rejudge=rejudge) == []
+    return path
+
+
+def forged(record: dict[str, Any], **fields: Any) -> None:
+    """Put an audit altered in `fields` in its place, with an id that fits."""
+    audit = sealed(Audit.model_validate(record["audit"]).model_copy(update=fields))
+    record |= {"id": audit.audit_id, "audit": audit.model_dump(mode="json")}
+
+
+def pass_the_gate(record: dict[str, Any]) -> None:
+    verdicts = Audit.model_validate(record["audit"]).verdicts
+    passing = verdicts[1].model_copy(update={"outcome": Outcome.PASS, "raw_outcome": Outcome.PASS})
+    forged(record, verdicts=(verdicts[0], passing, verdicts[2]), status=Status.REVIEW)
+
+
+def soften_the_policy(record: dict[str, Any]) -> None:
+    text = judged.TEXT.replace("0.10", "0.20")
+    forged(record, policy=judged.policy(text))
+
+
+def rewrite_the_policy(record: dict[str, Any]) -> None:
+    policy = Audit.model_validate(record["audit"]).policy
+    assert policy
+    forged(record, policy=policy.model_copy(update={"text": policy.text.replace("Demographic", "Some")}))
+
+
+def shrink_the_gap(record: dict[str, Any]) -> None:
+    forged(record, measurements=judged.measurements("1/100", 0.6))
+
+
+@pytest.mark.parametrize(("change", "says"), [
+    (flip, "its id does not fit its content"),
+    (flip_and_seal, "its status is PASSED, but judged again it is BLOCKED"),
+    (pass_the_gate, "its status is REVIEW, but judged again it is BLOCKED"),
+    (soften_the_policy, "its provenance names another policy's digest"),
+    (rewrite_the_policy, "its policy's text is not what the policy's digest says"),
+    (shrink_the_gap, "its status is BLOCKED, but judged again it is REVIEW"),
+])  # fmt: skip
+def test_a_verdict_forged_with_its_whole_chain_is_found_by_judging_again(
+    honest: Path, change: Callable[[dict[str, Any]], None], says: str
+) -> None:
+    def forge(database: sqlite3.Connection) -> None:
+        rewrite(2, change, digest=True)(database)
+        relink(database)
+
+    with connect(honest) as registry:
+        anchor = registry.head().anchor
+    without_judging = tampered(honest, forge)
+    assert without_judging == ([] if change is not flip else [f"record 2: {says}"])
+    with connect(honest) as registry:
+        assert registry.verify(rejudge=rejudge)[0] == f"record 2: {says}"
+        assert registry.verify(anchor)[-1].startswith("record 3: its link is not the anchor's")
+
+
+def test_an_old_state_put_back_is_found_by_the_anchor(file: Path, tmp_path: Path) -> None:
+    old = file.read_bytes()
+    with connect(file) as registry:
+        registry.submit(samples.audit(as_of="2025-02-01"), recorded_at=NOW)
+        anchor = registry.head().anchor
+    file.write_bytes(old)
+    with connect(file) as registry:
+        assert registry.verify() == []
+        assert registry.verify(anchor) == [
+            "record 5: missing; the chain ends at 4, before the anchor: records were removed"
+        ]
+
+
+def test_content_that_is_not_canonical_is_found(file: Path) -> None:
+    def spaced(database: sqlite3.Connection) -> None:
+        (kept,) = database.execute("SELECT content FROM records WHERE seq = 4").fetchone()
+        content = zlib.decompress(kept).replace(b'"kind"', b' "kind"', 1)
+        database.execute(
+            "UPDATE records SET content = ?, digest = ? WHERE seq = 4", [zlib.compress(content), sha256(content)]
+        )
+        relink(database)
+
+    assert tampered(file, spaced) == ["record 4: its content is not canonical JSON"]
 
 
 def test_verdicts_are_judged_again_where_a_judge_is_given(file: Path) -> None:

@@ -1,0 +1,248 @@
+"""What holds for the whole catalogue: order, names, weights, perfection, and a reason wherever there is no number."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from glassalpha_action.cube import build
+from glassalpha_action.evidence import MISSING, Evidence
+from glassalpha_action.metrics import CATALOGUE, measure
+from glassalpha_action.records import Better, Measurement
+from tests.metrics.rows import any_rows, evidence, random_rows
+from tests.metrics.weights import random_weights, taken, weighed
+
+# Rows drawn one at a time, or matched with neighbours: another order, or a row written twice, draws others.
+DRAWN = {"consistency", "permutation_importance", "top_feature_share", "perturbation_stability", "duplicate_share"}
+# Numbers of rows count rows, whatever they weigh; power and tests go by effective sizes.
+SIZES = {"min_group_size", "statistical_power", "minimum_detectable_effect", "missing_share", "proxy_strength"}
+COUNTED = {"precision_at_k"}
+
+
+def everything(rows: Evidence, wanted: Sequence[str] = ()) -> tuple[Measurement, ...]:
+    return measure(rows, build(rows), 0.95, [(name, {}, (), False) for name in wanted])
+
+
+def paired(one: Evidence, other: Evidence, but: set[str] = frozenset()) -> Iterator[tuple[Measurement, Measurement]]:  # type: ignore[assignment]
+    for a, b in zip(everything(one), everything(other), strict=True):
+        assert (a.metric, a.attribute) == (b.metric, b.attribute)
+        if a.metric not in but:
+            yield a, b
+
+
+def values(found: Measurement) -> list[float | None]:
+    return [found.value, *(g.value for g in found.groups)]
+
+
+def alike(a: Sequence[float | None], b: Sequence[float | None]) -> bool:
+    return len(a) == len(b) and all(
+        (x is None) is (y is None) and (x is None or y is None or math.isclose(x, y, rel_tol=1e-9, abs_tol=1e-9))
+        for x, y in zip(a, b, strict=True)
+    )
+
+
+@given(any_rows(), st.integers(0, 5))
+@settings(max_examples=40, deadline=None)
+def test_the_order_of_rows_changes_no_byte(rows: Evidence, seed: int) -> None:
+    order = np.random.default_rng(seed).permutation(rows.rows)
+    for a, b in paired(rows, taken(rows, order), DRAWN):
+        assert a == b
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_the_order_of_weighted_rows_changes_no_number(seed: int) -> None:
+    rows = random_weights(seed)
+    order = np.random.default_rng(seed).permutation(rows.rows)
+    for a, b in paired(rows, taken(rows, order), DRAWN):
+        assert alike(values(a), values(b)), a.metric
+        assert alike([a.low, a.high, a.p_value], [b.low, b.high, b.p_value]), a.metric
+
+
+@given(any_rows(), st.lists(st.integers(0, 3), min_size=40, max_size=40))
+@settings(max_examples=60, deadline=None)
+def test_a_weight_of_two_is_a_row_written_twice(rows: Evidence, times: list[int]) -> None:
+    weight = np.array(times[: rows.rows])
+    if not weight.any():
+        return
+    again = taken(rows, np.repeat(np.arange(rows.rows), weight))
+    for a, b in paired(weighed(rows, weight), again, DRAWN | SIZES):
+        if a.reason and "rows" in a.reason and a.value is None:
+            continue
+        assert alike(values(a), values(b)), (a, b)
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_weights_of_two_are_rows_written_twice_where_there_are_many(seed: int) -> None:
+    rows = random_rows(seed, digits=3)
+    weight = np.random.default_rng(seed).integers(0, 4, rows.rows)
+    again = taken(rows, np.repeat(np.arange(rows.rows), weight))
+    for a, b in paired(weighed(rows, weight), again, DRAWN | SIZES):
+        assert alike(values(a), values(b)), (a, b)
+
+
+@pytest.mark.parametrize("seed", range(2))
+def test_equal_weights_change_nothing_but_what_counts_mass(seed: int) -> None:
+    rows = random_rows(seed)
+    for a, b in paired(rows, weighed(rows, np.full(rows.rows, 2.0)), DRAWN | COUNTED):
+        assert alike(values(a), values(b)), a.metric
+        assert alike([a.low, a.high, a.p_value], [b.low, b.high, b.p_value]), a.metric
+        assert a.n == b.n
+
+
+@pytest.mark.parametrize("seed", range(2))
+def test_a_row_of_weight_zero_is_absent(seed: int) -> None:
+    rows = random_weights(seed)
+    assert rows.weight is not None
+    kept = np.flatnonzero(rows.weight)
+    assert 0 < kept.size < rows.rows
+    for a, b in paired(rows, taken(rows, kept), DRAWN):
+        assert alike(values(a), values(b)), a.metric
+        assert alike([a.low, a.high, a.p_value], [b.low, b.high, b.p_value]), a.metric
+
+
+def test_uneven_weights_widen_intervals() -> None:
+    rows = random_rows(1)
+    uneven = weighed(rows, np.where(np.arange(rows.rows) % 2 == 0, 0.1, 1.9))
+    narrower = []
+    for a, b in paired(rows, uneven, DRAWN):
+        if a.low is not None and a.high is not None and b.low is not None and b.high is not None:
+            narrower.append((b.high - b.low) / max(a.high - a.low, 1e-12))
+    assert np.median(narrower) > 1.2
+
+
+@given(any_rows())
+@settings(max_examples=40, deadline=None)
+def test_the_names_of_groups_do_not_matter(rows: Evidence) -> None:
+    other = replace(
+        rows,
+        attributes=tuple(
+            replace(a, levels=tuple(level if level == MISSING else f"the {level}s" for level in a.levels))
+            for a in rows.attributes
+        ),
+    )
+    for a, b in paired(rows, other):
+        assert values(a) == values(b)
+        assert (a.low, a.high, a.p_value, a.exact) == (b.low, b.high, b.p_value, b.exact)
+
+
+@given(any_rows())
+@settings(max_examples=40, deadline=None)
+def test_the_order_of_levels_does_not_matter(rows: Evidence) -> None:
+    turned = []
+    for a in rows.attributes:
+        size = len(a.levels) - (a.levels[-1:] == (MISSING,))
+        codes = np.where(a.codes < size, size - 1 - a.codes, a.codes).astype(np.int32)
+        turned.append(replace(a, levels=(*reversed(a.levels[:size]), *a.levels[size:]), codes=codes))
+    sizes = [np.bincount(a.codes) for a in rows.attributes]
+    # The reference is the first of the largest groups: where two are equally large the order decides.
+    if any(np.sum(s == s.max()) > 1 for s in sizes if s.size):
+        return
+    for a, b in paired(rows, replace(rows, attributes=tuple(turned)), DRAWN):
+        assert alike([a.value], [b.value]), (a, b)
+        assert alike([a.low, a.high, a.p_value], [b.low, b.high, b.p_value]), (a, b)
+
+
+@pytest.mark.parametrize("n", [40, 400])
+def test_a_perfect_classifier_is_perfect(n: int) -> None:
+    label = [k % 2 for k in range(n)]
+    rows = evidence(label, score=[float(y) for y in label], g=["a", "a", "b", "b"] * (n // 4))
+    best = {
+        "roc_auc": 1, "gini": 1, "average_precision": 1, "ks_statistic": 1, "recall_at_fpr": 1, "accuracy": 1,
+        "balanced_accuracy": 1, "precision": 1, "recall": 1, "specificity": 1, "negative_predictive_value": 1, "f1": 1,
+        "log_loss": 0, "brier_score": 0, "expected_calibration_error": 0, "maximum_calibration_error": 0,
+        "debiased_calibration_error": 0, "calibration_in_the_large": 0, "equalized_odds_difference": 0,
+        "equal_opportunity_difference": 0, "predictive_parity_difference": 0, "true_positive_rate_difference": 0,
+        "false_positive_rate_difference": 0, "auc_difference": 0, "calibration_difference": 0,
+        "demographic_parity_difference": 0, "demographic_parity_ratio": 1, "adverse_impact_ratio": 1,
+        "max_shift_degradation": 0,
+    }  # fmt: skip
+    found = {m.metric: m.value for m in everything(rows)}
+    assert {name: found[name] for name in best} == pytest.approx(best, abs=1e-9)
+    assert found["calibration_slope"] is None
+
+
+def small(seed: int) -> Evidence:
+    """Any small data: few rows, rare labels, empty levels, missing values, scores at the ends, with weights or not."""
+    draw = np.random.default_rng(seed)
+    n = int(draw.integers(1, 40))
+    share = draw.choice([0.0, 0.05, 0.5, 1.0])
+    score = draw.choice([draw.uniform(size=n), np.round(draw.uniform(size=n), 1), np.full(n, 0.3)])
+    names = [["a"], ["a", "b"], ["a", "b", None], list("abcdefgh"), [None]]
+    groups = [draw.choice(np.array(names[int(draw.integers(5))], dtype=object), n).tolist() for _ in range(2)]
+    rows = evidence(
+        (draw.uniform(size=n) < share).tolist(),
+        None if draw.uniform() < 0.8 else (draw.uniform(size=n) < 0.5).tolist(),
+        None if draw.uniform() < 0.1 else score.tolist(),
+        threshold=float(draw.choice([0.0, 0.3, 0.5, 1.0])),
+        favorable_positive=bool(draw.integers(2)),
+        g=groups[0],
+        h=groups[1],
+    ) if share or n > 2 else evidence([0] * n, [1] * n, g=groups[0])  # fmt: skip
+    return weighed(rows, draw.uniform(0, 2, n) + 0.01) if draw.uniform() < 0.3 else rows
+
+
+RANGES = {
+    "difference": (-1.0, 2.0), "share": (0.0, 1.0), "probability": (0.0, 1.0), "ratio": (-math.inf, math.inf),
+    "score": (-math.inf, math.inf), "rows": (0.0, math.inf),
+}  # fmt: skip
+
+
+def test_every_metric_is_finite_or_says_why_not_on_two_hundred_small_data() -> None:
+    measured = set()
+    for seed in range(200):
+        try:
+            rows = small(seed)
+        except AssertionError:
+            continue
+        for found in everything(rows):
+            if found.value is None:
+                assert found.reason, found
+                assert (found.exact, found.low, found.high, found.p_value, found.bounds) == (None,) * 5
+                continue
+            measured.add(found.metric)
+            assert found.reason is None
+            assert math.isfinite(found.value), found
+            low, high = RANGES[found.unit.value]
+            assert low <= found.value <= high, found
+            if found.low is not None:
+                assert found.high is not None
+                assert math.isfinite(found.low)
+                assert math.isfinite(found.high)
+                assert found.low <= found.value <= found.high, found
+            if found.p_value is not None:
+                assert 0 <= found.p_value <= 1
+            for group in found.groups:
+                assert group.value is None or math.isfinite(group.value)
+                assert (group.value is None) is (group.reason is not None), (found.metric, group)
+    cube_only = {m.id for m in CATALOGUE.values() if "rows" not in m.needs and m.judges == "decisions"}
+    assert measured >= cube_only - {"max_shift_degradation"}
+
+
+@pytest.mark.parametrize("name", CATALOGUE)
+def test_advice_names_no_command_that_does_not_exist(name: str) -> None:
+    from glassalpha_action.cli.main import COMMANDS
+
+    advice = CATALOGUE[name].advice
+    for text in (advice.issue, *advice.causes, *advice.fixes):
+        for part in text.split("`")[1::2]:
+            if part.startswith("glassalpha "):
+                assert part.split()[1] in {*COMMANDS, "detect-bias"}, text
+    assert len(set(advice.fixes)) == len(advice.fixes)
+
+
+def test_which_way_is_better_agrees_with_perfection() -> None:
+    label = [k % 2 for k in range(80)]
+    groups = ["a", "a", "b", "b"] * 20
+    perfect = evidence(label, score=[0.1 + 0.8 * y for y in label], g=groups)
+    draw = np.random.default_rng(1)
+    poor = evidence(label, score=np.round(draw.uniform(size=80), 2).tolist(), g=groups)
+    for a, b in paired(perfect, poor, DRAWN | SIZES):
+        if a.value is not None and b.value is not None and CATALOGUE[a.metric].family == "performance":
+            better = a.value >= b.value if a.better is Better.higher else a.value <= b.value
+            assert better, a.metric

@@ -1,0 +1,408 @@
+"""A pull request cannot loosen what it is judged by: the stricter of base and head, as the command runs it."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import joblib
+import numpy as np
+import pytest
+from sklearn.linear_model import LogisticRegression
+
+from glassalpha_action.cli.main import main
+from glassalpha_action.config import AuditConfig
+from glassalpha_action.documents import build, parse
+from glassalpha_action.policy.rejudge import rejudge
+from glassalpha_action.policy.stricter import config_changes, stricter
+from glassalpha_action.records import Audit, Status, sealed
+from tests.samples import audit as sample
+
+CONFIG = """model:
+  id: credit_model
+  use_case: credit_scoring
+  lifecycle: production
+  threshold: 0.5
+  positive_label: 1
+  favorable_label: 1
+data:
+  path: rows.csv
+  target_column: repaid
+  score_column: score
+  protected_attributes: [sex, region]
+policy:
+  path: policy/house.yaml
+"""
+POLICY = """policy_name: House rules
+version: "1.0"
+applies_to: [credit_scoring]
+gates:
+  - name: Parity
+    metric: demographic_parity_difference
+    threshold: 0.10
+    comparison: less_than
+"""
+WAIVER = """id: W-1
+gate: parity
+model_id: credit_model
+reason: The new scores arrive in March.
+owner: Ada
+approved_by: Grace
+approved_on: 2025-01-01
+expires: 2025-03-01
+ceiling: 1
+"""
+# Every woman is refused and every man accepted; regions are treated alike.
+UNFAIR = "repaid,score,sex,region,defaulted\n" + "".join(
+    f"{i % 2},{score + i / 1000:.3f},{sex},{'north' if i % 4 < 2 else 'south'},{1 - i % 2}\n"
+    for sex, score in (("male", 0.8), ("female", 0.2))
+    for i in range(40)
+)
+FAIR = UNFAIR.replace(",0.2", ",0.8")
+GATE, OTHER_GATE = POLICY[POLICY.index("  - name") :], "  - {name: AUC, metric: roc_auc, comparison: present}\n"
+Run = Callable[..., tuple[int, str, dict[str, Any]]]
+
+
+def write(folder: Path, config: str | None = CONFIG, policy: str = POLICY, rows: str = UNFAIR) -> None:
+    (folder / "policy").mkdir(parents=True, exist_ok=True)
+    (folder / "policy/house.yaml").write_text(policy)
+    (folder / "rows.csv").write_text(rows)
+    if config is not None:
+        (folder / "audit.yaml").write_text(config)
+
+
+@pytest.fixture
+def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Run:
+    """A folder with `base` and `head`; runs the audit in `head` against `base`: exit code, what it says, the record."""
+    for name in ("base", "head"):
+        write(tmp_path / name)
+    monkeypatch.chdir(tmp_path / "head")
+    monkeypatch.delenv("CI", raising=False)
+
+    def go(*more: str, config: str = "audit.yaml") -> tuple[int, str, dict[str, Any]]:
+        out = tmp_path / "r.json"
+        out.unlink(missing_ok=True)
+        with pytest.raises(SystemExit) as caught:
+            main(("audit", "--config", config, "--base", str(tmp_path / "base"), "--as-of", "2025-01-05",
+                  "--output", str(out), *more))  # fmt: skip
+        said = " ".join("".join(capsys.readouterr()).split())
+        assert "Traceback" not in said
+        assert isinstance(caught.value.code, int)
+        record = json.loads(out.read_bytes()) if out.exists() else {}
+        if record:
+            audit = Audit.model_validate(record)
+            assert sealed(audit) == audit
+        return caught.value.code, said, record
+
+    return go
+
+
+def head(tmp_path: Path) -> Path:
+    return tmp_path / "head"
+
+
+def test_nothing_changed_nothing_said(run: Run, tmp_path: Path) -> None:
+    code, _, found = run()
+    assert (code, found["status"], found["changes"], found["judged_by"]) == (1, "BLOCKED", [], "head")
+    assert found["notes"] == []
+
+
+WEAKENED = {
+    "drops an attribute": ({"[sex, region]": "[region]"}, {}, "the protected attribute sex is no longer audited"),
+    "changes use_case": ({"credit_scoring": "marketing"}, {}, "changed from credit_scoring to marketing"),
+    "moves the threshold": ({"threshold: 0.5": "threshold: 0.95"}, {}, "the decision threshold changed from 0.5"),
+    "switches to dev": ({"policy:": "audit: {profile: dev}\npolicy:"}, {}, "`audit.profile` changed from prod to dev"),
+    "repoints the policy": ({"house.yaml": "mild.yaml"}, {}, "asked for < 0.1 and now asks for < 1.1"),
+    "drops the policy": ({"policy:\n  path: policy/house.yaml\n": ""}, {}, "no longer judges the model"),
+    "changes the target": ({"target_column: repaid": "target_column: defaulted"}, {}, "the target changed from repaid"),
+    "turns the favour": ({"favorable_label: 1": "favorable_label: 0"}, {}, "the favourable outcome changed from 1"),
+    "recuts an attribute": ({"[sex, region]": "{sex: {reference: male}, region: {}}"}, {}, "was cut by"),
+    "raises the limit": ({}, {"0.10": "1.10"}, "asked for < 0.1 and now asks for < 1.1"),
+    "warns only": ({}, {"less_than\n": "less_than\n    severity: warning\n"}, "`severity` changed from error"),
+    "becomes advisory": ({}, {"version": "enforcement: advisory\nversion"}, "changed from soft_mandatory to advisory"),
+    "takes effect later": ({}, {"version": "effective_date: 2099-01-01\nversion"}, "`effective_date`"),
+    "ended already": ({}, {"version": "sunset_date: 2025-01-01\nversion"}, "`sunset_date`"),
+    "applies elsewhere": ({}, {"[credit_scoring]": "[fraud]"}, "`applies_to` changed from credit_scoring to fraud"),
+    "removes the gate": ({}, {GATE: OTHER_GATE}, "The gate Parity (< 0.1 as error) is gone"),
+    "overrides it": ({}, {"less_than\n": "less_than\n    overrides: {credit_model: {threshold: 2, rationale: x}}\n"},
+                     "held credit_model to < 0.1 as error"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", WEAKENED)
+def test_a_pull_request_that_weakens_its_rules_is_judged_by_the_old_ones(run: Run, tmp_path: Path, name: str) -> None:
+    config, policy, says = WEAKENED[name]
+    text, rules = CONFIG, POLICY
+    for old, new in config.items():
+        assert old in text
+        text = text.replace(old, new)
+    for old, new in policy.items():
+        assert old in rules
+        rules = rules.replace(old, new)
+    write(head(tmp_path), text, rules)
+    (head(tmp_path) / "policy/mild.yaml").write_text(POLICY.replace("0.10", "1.10"))
+    code, said, found = run()
+    assert (code, found["status"], found["enforced"]) == (1, "BLOCKED", True)
+    assert any(c["effect"] == "weakened" and says in c["message"] for c in found["changes"]), found["changes"]
+    assert any("what judges the model, and count only once merged." in note for note in found["notes"])
+    assert any(says in note for note in found["notes"])
+    assert "only once merged" in said
+    assert rejudge(Audit.model_validate(found)) == []
+    if name not in {"recuts an attribute", "turns the favour", "changes the target"}:
+        assert found["judged_by"] == "base"
+        assert any("Judged by the base commit's rules" in note for note in found["notes"])
+        assert any(v["attribute"] == "sex" and v["outcome"] == "FAIL" for v in found["verdicts"])
+
+
+@pytest.mark.parametrize("name", WEAKENED)
+def test_a_good_model_passes_by_the_old_rules_too_and_the_change_is_told(run: Run, tmp_path: Path, name: str) -> None:
+    config, policy, _ = WEAKENED[name]
+    text, rules = CONFIG, POLICY
+    for old, new in config.items():
+        text = text.replace(old, new)
+    for old, new in policy.items():
+        rules = rules.replace(old, new)
+    write(head(tmp_path), text, rules, FAIR)
+    (head(tmp_path) / "policy/mild.yaml").write_text(POLICY.replace("0.10", "1.10"))
+    code, _, found = run()
+    assert code == 0, found["notes"]
+    assert any(c["effect"] == "weakened" for c in found["changes"])
+
+
+def test_a_waiver_takes_effect_only_once_merged(run: Run, tmp_path: Path) -> None:
+    (head(tmp_path) / "policy/waivers").mkdir()
+    (head(tmp_path) / "policy/waivers/w.yaml").write_text(WAIVER)
+    code, _, found = run()
+    assert (code, found["status"], found["judged_by"]) == (1, "BLOCKED", "base")
+    assert [c["what"] for c in found["changes"]] == ["waivers.W-1"]
+    (tmp_path / "base/policy/waivers").mkdir()
+    (tmp_path / "base/policy/waivers/w.yaml").write_text(WAIVER)
+    code, _, found = run()
+    assert (code, found["status"], found["changes"]) == (0, "REVIEW", [])
+    assert found["waivers"][0]["state"] == "in_force"
+    assert rejudge(Audit.model_validate(found)) == []
+    (head(tmp_path) / "policy/waivers/w.yaml").write_text(WAIVER.replace("2025-03-01", "2025-03-20"))
+    assert run()[2]["changes"][0]["effect"] == "weakened"
+
+
+def test_waivers_may_lie_elsewhere(run: Run, tmp_path: Path) -> None:
+    for name in ("base", "head"):
+        (tmp_path / name / "exceptions").mkdir()
+        (tmp_path / name / "exceptions/w.yaml").write_text(WAIVER)
+    assert run()[2]["status"] == "BLOCKED"
+    assert run("--waivers", "exceptions")[2]["status"] == "REVIEW"
+    for name in ("base", "head"):
+        write(tmp_path / name, CONFIG + "  waivers: exceptions\n")
+    assert run()[2]["status"] == "REVIEW"
+    code, said, _ = run("--waivers", "nowhere")
+    assert code == 2
+    assert "the folder nowhere does not exist" in said
+    shutil.rmtree(head(tmp_path) / "exceptions")
+    assert "audit.yaml:15" in run()[1]
+
+
+def test_a_deleted_audit_file_is_blocked_unless_retired_before(run: Run, tmp_path: Path) -> None:
+    (head(tmp_path) / "audit.yaml").unlink()
+    code, said, found = run()
+    assert (code, found["status"], found["enforced"]) == (1, "BLOCKED", True)
+    assert "The base commit configures the model credit_model, and this commit does not" in said
+    assert found["data"]["rows"] == 0
+    assert rejudge(Audit.model_validate(found)) == []
+    write(tmp_path / "base", CONFIG.replace("production", "retired"))
+    code, said, found = run()
+    assert (code, found["status"], found["enforced"]) == (0, "NO_POLICY", False)
+    assert "retired" in said
+
+
+def test_a_moved_audit_file_is_found_and_a_renamed_model_is_gone(run: Run, tmp_path: Path) -> None:
+    (head(tmp_path) / "audit.yaml").rename(head(tmp_path) / "moved.yaml")
+    code, said, _ = run()
+    assert code == 2
+    assert "configured in" in said
+    write(head(tmp_path), None)
+    weak = CONFIG.replace("[sex, region]", "[region]")
+    (head(tmp_path) / "moved.yaml").write_text(weak)
+    assert run(config="moved.yaml")[2]["judged_by"] == "base"
+    (head(tmp_path) / "moved.yaml").unlink()
+    write(head(tmp_path), weak.replace("credit_model", "another_model"))
+    code, said, found = run()
+    assert (code, found["status"]) == (1, "BLOCKED")
+    assert "The base commit configures the model credit_model" in said
+
+
+def test_a_new_model_and_a_new_policy_are_judged_by_the_head(run: Run, tmp_path: Path) -> None:
+    (tmp_path / "base/audit.yaml").unlink()
+    code, _, found = run()
+    assert (code, found["judged_by"], found["changes"]) == (1, "head", [])
+    write(tmp_path / "base", CONFIG[: CONFIG.index("policy:")])
+    write(head(tmp_path), rows=FAIR)
+    code, _, found = run()
+    assert (code, found["status"], found["judged_by"]) == (0, "PASSED", "head")
+    assert found["changes"][0]["effect"] == "strengthened"
+
+
+def test_a_stricter_policy_binds_at_once(run: Run, tmp_path: Path) -> None:
+    for name in ("base", "head"):
+        write(tmp_path / name, policy=POLICY.replace("0.10", "1.10"))
+    assert run()[0] == 0
+    write(head(tmp_path))
+    code, _, found = run()
+    assert (code, found["judged_by"]) == (1, "head")
+    assert [c["effect"] for c in found["changes"]] == ["strengthened"]
+    assert "once merged" not in " ".join(found["notes"])
+
+
+def test_rules_that_no_longer_apply_to_the_rows_block(run: Run, tmp_path: Path) -> None:
+    write(head(tmp_path), CONFIG.replace("[sex, region]", "[region]"), rows=FAIR.replace("sex", "gender"))
+    code, said, found = run()
+    assert (code, found["status"]) == (1, "BLOCKED")
+    assert "The base commit's rules cannot be applied" in said
+    assert "sex" in said
+    assert rejudge(Audit.model_validate(found)) == []
+
+
+def test_a_base_that_cannot_be_read_judges_nothing_and_says_so(run: Run, tmp_path: Path) -> None:
+    write(tmp_path / "base", policy=POLICY.replace("less_than", "smaller"))
+    code, _, found = run()
+    assert code == 1
+    assert any("cannot be read" in c["message"] for c in found["changes"])
+    write(tmp_path / "base", CONFIG + "oops: 1\n")
+    assert any("audit.yaml cannot be read" in c["message"] for c in run()[2]["changes"])
+
+
+def test_a_policy_on_the_command_line_is_read_at_base_too(run: Run, tmp_path: Path) -> None:
+    bare = CONFIG[: CONFIG.index("policy:")]
+    for name in ("base", "head"):
+        write(tmp_path / name, bare)
+    write(head(tmp_path), bare, POLICY.replace("0.10", "1.10"))
+    code, _, found = run("--policy-gates", "policy/house.yaml")
+    assert (code, found["judged_by"]) == (1, "base")
+
+
+def test_a_pinned_digest_must_match(run: Run, tmp_path: Path) -> None:
+    _, _, found = run()
+    digest = found["policy"]["sha256"]
+    assert run("--policy-sha256", digest)[0] == 1
+    write(head(tmp_path), policy=POLICY + "# touched\n")
+    code, said, _ = run("--policy-sha256", digest)
+    assert code == 2
+    assert f"not {digest}" in said
+
+
+def test_a_base_that_is_not_there(run: Run, tmp_path: Path) -> None:
+    code, said, _ = run("--base", str(tmp_path / "nowhere"))
+    assert code == 2
+    assert "nowhere" in said
+
+
+def document(text: str) -> AuditConfig:
+    return build(parse(text.encode(), "audit.yaml"), AuditConfig)
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "expected"),
+    [
+        ("policy:", "reproducibility: {strict: true}\npolicy:", {"reproducibility.strict": "strengthened"}),
+        ("policy:", "reproducibility: {random_seed: 3}\npolicy:", {"reproducibility.random_seed": "neutral"}),
+        ("  threshold: 0.5\n", "", {}),
+        ("threshold: 0.5", "threshold: 0.4", {"model.threshold": "weakened"}),
+        ("[sex, region]", "[sex, region, age]", {"data.protected_attributes.age": "strengthened"}),
+        ("path: rows.csv", "path: more.csv", {"data.path": "neutral"}),
+        ("production", "candidate", {"model.lifecycle": "neutral"}),
+        ("model:", "model:\n  owner: Ada", {}),
+    ],
+)
+def test_changes_of_an_audit_file(old: str, new: str, expected: Mapping[str, str]) -> None:
+    found = config_changes(document(CONFIG), document(CONFIG.replace(old, new)))
+    assert {c.what: c.effect for c in found} == expected
+    assert all(c.message.endswith(".") for c in found)
+
+
+@pytest.mark.parametrize(
+    ("base", "head", "chosen"),
+    [
+        (("PASSED", True), ("BLOCKED", True), "head"),
+        (("BLOCKED", True), ("PASSED", True), "base"),
+        (("BLOCKED", True), ("NO_POLICY", True), "base"),
+        (("PASSED", True), ("NO_POLICY", True), "head"),
+        (("NO_POLICY", True), ("PASSED", True), "head"),
+        (("BLOCKED", True), ("BLOCKED", False), "base"),
+        (("BLOCKED", False), ("PASSED", True), "head"),
+        (("PASSED", True), ("BLOCKED", False), "base"),
+        (("REVIEW", True), ("REVIEW", True), "head"),
+        (("REVIEW", True), ("PASSED", True), "base"),
+    ],
+)
+def test_whose_verdict_stands(base: tuple[str, bool], head: tuple[str, bool], chosen: str) -> None:
+    def one(status: str, enforced: bool) -> Audit:
+        return sample().model_copy(update={"status": Status(status), "enforced": enforced})
+
+    there, here = one(*base), one(*head)
+    assert stricter(here, there) is (there if chosen == "base" else here)
+
+
+BASELINE = """policy_name: House rules
+version: "1.0"
+gates:
+  - name: Accuracy holds
+    metric: accuracy
+    baseline: {no_worse_than: 0.02}
+"""
+SCORED = """model:
+  id: credit_model
+  path: model.joblib
+  threshold: 0.5
+  positive_label: 1
+  favorable_label: 1
+data:
+  path: rows.csv
+  target_column: y
+  feature_columns: [x]
+  protected_attributes: [g]
+policy:
+  path: policy/house.yaml
+registry:
+  database: ../registry.db
+"""
+
+
+@pytest.fixture
+def scored(run: Run, tmp_path: Path) -> Path:
+    """In `base` a model that is always right, in `head` one that is right for 9 rows of 10; the rows are the head's."""
+    rows = "x,y,g\n" + "".join(f"{i},{int(i > 50)},{'ab'[i % 2]}\n" for i in range(1, 101))
+    for name, start in (("base", 50.5), ("head", 60.5)):
+        write(tmp_path / name, SCORED, BASELINE, rows)
+        model = LogisticRegression(C=1e6)
+        model.fit(np.array([[start - 0.5], [start + 0.5]]), np.array([0, 1]))
+        joblib.dump(model, tmp_path / name / "model.joblib")
+    (tmp_path / "base/rows.csv").write_text("x,y,g\n1,0,a\n100,1,b\n")
+    return tmp_path
+
+
+def test_a_model_is_compared_with_the_base_commits_on_the_same_rows(run: Run, scored: Path) -> None:
+    code, said, found = run("--model-trust", "trusted")
+    assert (code, found["status"]) == (1, "BLOCKED")
+    (verdict,) = found["verdicts"]
+    assert (verdict["outcome"], verdict["baseline"], verdict["value"]) == ("FAIL", 1.0, 0.1)
+    assert "0.900 now against 1.000 of the base commit's model on the same rows" in said
+    assert {m["metric"] for m in found["baselines"]["base_commit"]} == {"accuracy"}
+    assert rejudge(Audit.model_validate(found)) == []
+    shutil.copy(scored / "base/model.joblib", scored / "head/model.joblib")
+    assert run("--model-trust", "trusted")[2]["status"] == "PASSED"
+
+
+def test_where_the_base_commits_model_cannot_run_the_last_audit_stands_in(run: Run, scored: Path) -> None:
+    (scored / "base/model.joblib").write_bytes(b"not a model")
+    code, _, found = run("--model-trust", "trusted")
+    assert (code, found["verdicts"][0]["outcome"]) == (1, "MISSING")
+    (scored / "base/audit.yaml").unlink()
+    code, _, found = run("--model-trust", "trusted", "--submit")
+    assert (code, found["verdicts"][0]["outcome"], found["status"]) == (0, "INCONCLUSIVE", "REVIEW")
+    assert "no earlier model to compare with yet" in found["verdicts"][0]["message"]
+    write(scored / "base", SCORED, BASELINE)
+    _, _, found = run("--model-trust", "trusted")
+    assert found["verdicts"][0]["outcome"] == "PASS"
+    assert "of the last recorded audit, on other rows" in found["verdicts"][0]["message"]
