@@ -16,7 +16,9 @@ class Registry:
 
     @staticmethod
     def connect(url: str | Path, *, create: bool = False) -> registry.Registry:
-        """Open the registry at `url`, a file name or `sqlite:///file`; `last_n_days` counts back from today (UTC).
+        """Open the registry at `url`: a file name, `sqlite:///file` or `postgresql://…`.
+
+        `last_n_days` counts back from today (UTC).
 
         `create` makes a new one where there is no file. Raises `glassalpha_action.documents.UserError`.
         """

@@ -237,7 +237,8 @@ def _chunk(layout: Cube, evidence: Evidence, rows: slice) -> Cube:
         kept_cells = np.ones(cells.size, bool)
 
     def summed(these: list[Floats]) -> Floats:
-        return np.array([np.bincount(where, v, kept_cells.size)[kept_cells] for v in these]).reshape(-1, cells.size)
+        sums = [np.bincount(where, v, kept_cells.size)[kept_cells] for v in these]
+        return np.array(sums).reshape(len(these), cells.size)
 
     whole = np.vstack([counted[kept_cells][None], summed(values).astype(np.int64)])
     return replace(layout, key=cells.astype(np.int64), whole=whole.astype(np.int64), weighed=summed(weighed))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Mapping
 from datetime import date
 from enum import StrEnum
@@ -56,6 +57,8 @@ def _words(value: object) -> object:
 
 
 def _inside(value: object) -> object:
+    if value is None:
+        return None
     path = PurePosixPath(str(value))
     if path.is_absolute() or ".." in path.parts:
         raise ValueError("must be a folder inside the workspace, given relative to it")
@@ -68,7 +71,14 @@ def _day(value: object) -> object:
     return value
 
 
+def _sha256(value: object) -> object:
+    if value is not None and not re.fullmatch(r"[0-9a-fA-F]{64}", str(value)):
+        raise ValueError("must be a SHA-256 digest: 64 digits of 0-9 and a-f")
+    return value
+
+
 Folder = Annotated[str, BeforeValidator(_inside)]
+Digest = Annotated[str | None, BeforeValidator(_sha256)]
 
 
 class Inputs(BaseModel):
@@ -96,6 +106,21 @@ class Inputs(BaseModel):
         None,
         description="Policy to judge every model by, instead of the one each audit file names: a file relative to "
         "working-directory, or the name of a pack that comes with this action.",
+    )
+    base_path: Folder | None = Field(
+        None,
+        description="Folder of the workspace with a checkout of the pull request's base commit. Its policy, waivers "
+        "and audit files judge as well and the stricter verdict stands, so that a change cannot loosen what it is "
+        "judged by. Without it a pull request is judged by its own rules alone, and the summary says so.",
+    )
+    policy_sha256: Digest = Field(
+        None,
+        description="SHA-256 that every model's policy must have, kept outside the repository; another is an error.",
+    )
+    waivers: Folder | None = Field(
+        None,
+        description="Folder of waivers, relative to working-directory; else the one each audit file names, else the "
+        "folder `waivers` beside its policy.",
     )
     strict: bool = Field(
         False,

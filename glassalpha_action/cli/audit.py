@@ -42,11 +42,12 @@ def run(
     """
     from glassalpha_action.cli.judging import Asked, judged
 
-    asked = Asked(policy, strict, _day(as_of), model_trust, base, waivers, policy_sha256, database, cube)
+    asked = Asked(policy, strict, day(as_of), model_trust, base, waivers, policy_sha256, database, cube)
     return judged(config_path, asked)
 
 
-def _day(as_of: str | None) -> date:
+def day(as_of: str | None) -> date:
+    """The day of an audit: `as_of`, YYYY-MM-DD, or today. Raises UserError."""
     from glassalpha_action.documents import UserError
 
     try:

@@ -63,6 +63,35 @@ def judged(path: Path, asked: Asked) -> Audit:
     return _against_base(config, there, asked, asked.base)
 
 
+def gone_since(base: Path, at_base: Sequence[str], at_head: Sequence[str]) -> list[str]:
+    """Of the audit files at the base commit, those whose model no audit file at the head configures any more.
+
+    Both are paths from the top of their checkout, the head's being the current folder. Models that are retired at the
+    base commit may go. `judged` blocks each of the rest.
+    """
+    here = {model[0] for path in at_head if (model := _model(Path(path)))}
+    left = [(path, _model(base / path)) for path in sorted(set(at_base) - set(at_head))]
+    return [path for path, model in left if model and model[0] not in here and model[1] != "retired"]
+
+
+def counterpart(folder: Path, base: Path) -> Path:
+    """The folder of the base commit's checkout that lies there as `folder` does in its own."""
+    moved = _moved(folder / "audit.yaml", base)
+    return moved.parent if moved else base
+
+
+def _model(path: Path) -> tuple[str, str] | None:
+    """The id and lifecycle that an audit.yaml gives; None where it cannot be read."""
+    from glassalpha_action.config import load
+    from glassalpha_action.documents import UserError
+
+    try:
+        found = load(path).document.model
+    except UserError:
+        return None
+    return found.id, found.lifecycle
+
+
 def _against_base(config: Config, there: Config, asked: Asked, base: Path) -> Audit:
     """The stricter of the audits by the rules of the two commits."""
     from glassalpha_action.documents import UserError
@@ -73,7 +102,7 @@ def _against_base(config: Config, there: Config, asked: Asked, base: Path) -> Au
     found = stricter.changes(
         (old.config.document, old.policy, old.waivers), (config.document, head.policy, head.waivers)
     )
-    beside = _vanished(there, config)
+    beside = _vanished(there, config, base)
     subject = _subject(config, asked, head.policy)
     baselines = _baselines(config, there, asked, (head.policy, old.policy))
     mine = _audited(subject, head, asked, baselines, beside)
@@ -214,12 +243,13 @@ def _base_config(config: Config, base: Path) -> tuple[Config | None, Change | No
     return next(_configuring(config.document.model.id, base), None), None
 
 
-def _configuring(model_id: str, root: Path) -> Iterator[Config]:
-    """The audit.yaml files under `root` that configure this model."""
+def _configuring(model_id: str, root: Path, apart: Path | None = None) -> Iterator[Config]:
+    """The audit.yaml files under `root` that configure this model, those in the folder `apart` left out."""
     from glassalpha_action.config import load
     from glassalpha_action.documents import SIZE_LIMIT, UserError
 
-    files = sorted(p for p in root.rglob("*.y*ml") if p.suffix in {".yaml", ".yml"} and p.is_file())
+    every = (p for p in root.rglob("*.y*ml") if p.suffix in {".yaml", ".yml"} and p.is_file())
+    files = sorted(p for p in every if apart is None or not p.resolve().is_relative_to(apart.resolve()))
     for path in files[:SEARCH_LIMIT]:
         hidden = any(part.startswith(".") for part in path.relative_to(root).parts)
         if hidden or path.stat().st_size > SIZE_LIMIT or model_id.encode() not in path.read_bytes():
@@ -232,14 +262,14 @@ def _configuring(model_id: str, root: Path) -> Iterator[Config]:
             yield found
 
 
-def _vanished(there: Config, config: Config) -> tuple[Requirement, ...]:
+def _vanished(there: Config, config: Config, base: Path) -> tuple[Requirement, ...]:
     """The requirement that is not met where the base commit's model is no longer configured."""
     from glassalpha_action.policy.stricter import absent
 
     model = there.document.model
     if model.id == config.document.model.id or model.lifecycle == "retired":
         return ()
-    return () if next(_configuring(model.id, _root(config.path)), None) else (absent(model.id),)
+    return () if next(_configuring(model.id, _root(config.path), base), None) else (absent(model.id),)
 
 
 def _gone(path: Path, asked: Asked, base: Path) -> Audit:
@@ -254,7 +284,7 @@ def _gone(path: Path, asked: Asked, base: Path) -> Audit:
     if not same or not same.is_file():
         raise UserError(f"{shown}: there is no such file, nor at the base commit; check the path.")
     there = load(same)
-    if found := next(_configuring(there.document.model.id, _root(path)), None):
+    if found := next(_configuring(there.document.model.id, _root(path), base), None):
         raise UserError(f"{shown}: the model is configured in {found.path.as_posix()} now; audit that file.")
     return gone(there.document, tool_version(), asked.day)
 

@@ -13,9 +13,11 @@ COMMANDS = {
     "config": ("config", "Check audit.yaml files."),
     "policy": ("policy", "Check policies and show them."),
     "metrics": ("metrics", "List the metrics a policy may name, and what each means."),
+    "detect-bias": ("detect_bias", "Show what bias a data set holds before any model."),
     "explain": ("explain", "Say what a failed gate means and how to fix it."),
     "registry": ("registry", "Keep audits in an append-only registry and ask it questions."),
     "model": ("model", "Approve a model, reject it, or take an approval back."),
+    "event": ("event", "Record what happens beside the audits, such as trainings, incidents and releases."),
     "portal": ("portal", "Show the registry as a web site that needs no server."),
     "cube": ("cube", "Count rows where they lie, for audits that never see a row."),
     "doctor": ("doctor", "Check this installation, and say what to do about what is missing."),
@@ -35,7 +37,7 @@ class LazyGroup(click.Group):
         if cmd_name not in COMMANDS:
             return None
         module = importlib.import_module(f"glassalpha_action.cli.{COMMANDS[cmd_name][0]}")
-        command = getattr(module, cmd_name)
+        command = getattr(module, cmd_name.replace("-", "_"))
         if not isinstance(command, click.Command):
             raise TypeError(f"{cmd_name} is not a command")
         return command

@@ -19,7 +19,8 @@ PLACE = re.compile(r"([^:\n]+):(\d+): (.+)", re.DOTALL)
 class Result:
     """One audit file: its Audit and reports, or what was wrong. Paths are relative to the workspace.
 
-    `policy_file` is the policy's own file, None where it does not lie in the workspace.
+    `policy_file` is the policy's own file, None where it does not lie in the workspace. `gone` says that only the base
+    commit has the audit file.
     """
 
     config: str
@@ -28,6 +29,7 @@ class Result:
     reports: tuple[str, ...] = ()
     problems: tuple[Problem, ...] = ()
     exit_code: int = 0
+    gone: bool = False
 
 
 @dataclass(frozen=True)

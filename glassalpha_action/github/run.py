@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -23,16 +23,23 @@ from glassalpha_action.report import write
 from glassalpha_action.settings import Mode, Settings, variables
 
 EVENT_LIMIT = 32 << 20
+HEAD_ONLY = (
+    "The policy, its waivers and the audit files were read from this pull request only, so it could loosen what it is "
+    "judged by: check the base commit out as well and name its folder in the input base-path."
+)
 
 
 @dataclass(frozen=True)
 class Tools:
     """How to audit an audit file, find its policy's file, judge the exit code (0 or 1) and build a site.
 
-    `audit`, `policy` and `build_site` raise UserError. `now` is the moment in UTC, ISO 8601; `say` prints a line.
+    `gone` gives, for the audit files found, those of the base commit whose model none of them configures any more;
+    `audit` blocks these. `audit`, `policy` and `build_site` raise UserError. `now` is the moment in UTC, ISO 8601;
+    `say` prints a line.
     """
 
     audit: Callable[[Path], Audit]
+    gone: Callable[[Sequence[str]], Sequence[str]]
     policy: Callable[[Path], Path | None]
     exit_code: Callable[[Audit], int]
     build_site: Callable[[str, Path], object]
@@ -78,20 +85,36 @@ def hand_over(settings: Settings) -> None:
 
 def _audit_models(settings: Settings, tools: Tools) -> Run:
     inputs = settings.inputs
-    configs, missing = find_configs(Path(), inputs.config, leave_out=[inputs.output_dir])
-    told = [f"config names {name}, but there is no such file." for name in missing]
-    if not configs and not missing:
+    configs, missing = find_configs(Path(), inputs.config, leave_out=_left_out(settings))
+    gone = tools.gone(configs) if inputs.base_path else ()
+    told = [f"config names {name}, but there is no such file." for name in missing if name not in gone]
+    if not configs and not missing and not gone:
         told = [f"nothing to audit: no file under {inputs.working_directory} matches {' '.join(inputs.config)}."]
-    folders = report_folders(configs)
-    results = tuple(_audit_one(config, Path(inputs.output_dir, folders[config]), settings, tools) for config in configs)
+    folders = report_folders([*configs, *gone])
+    results = tuple(
+        _audit_one(config, Path(inputs.output_dir, folder), settings, tools, gone=config in gone)
+        for config, folder in folders.items()
+    )
+    unguarded = settings.runner.event_name.startswith("pull_request") and not inputs.base_path
     return Run(
         results,
         tuple(Problem("", None, text) for text in told),
+        notes=(HEAD_ONLY,) if unguarded and results else (),
         report_path=_place(settings, inputs.output_dir) if any(result.reports for result in results) else None,
     )
 
 
-def _audit_one(config: str, out: Path, settings: Settings, tools: Tools) -> Result:
+def _left_out(settings: Settings) -> list[str]:
+    """The folders below the current one in which no audit file is looked for: reports, and the base commit."""
+    inputs = settings.inputs
+    if inputs.base_path is None:
+        return [inputs.output_dir]
+    base = settings.runner.workspace.resolve() / inputs.base_path
+    here = settings.folder.resolve()
+    return [inputs.output_dir, *([base.relative_to(here).as_posix()] if base.is_relative_to(here) else [])]
+
+
+def _audit_one(config: str, out: Path, settings: Settings, tools: Tools, *, gone: bool = False) -> Result:
     place = _place(settings, config) or config
     try:
         audit = tools.audit(Path(config))
@@ -99,12 +122,13 @@ def _audit_one(config: str, out: Path, settings: Settings, tools: Tools) -> Resu
         _write_all(audit, reports)
     except UserError as error:
         tools.say(f"{place}: {error}")
-        return Result(place, problems=problems(error, settings.inputs.working_directory), exit_code=error.exit_code)
+        found = problems(error, settings.inputs.working_directory)
+        return Result(place, problems=found, exit_code=error.exit_code, gone=gone)
     tools.say(f"{place}: {audit.headline}")
     written = tuple(found for path in reports if (found := _place(settings, path.as_posix())))
-    policy = tools.policy(Path(config)) if audit.policy else None
+    policy = tools.policy(Path(config)) if audit.policy and not gone else None
     policy_file = _place(settings, policy.as_posix()) if policy else None
-    return Result(place, audit, policy_file, written, exit_code=tools.exit_code(audit))
+    return Result(place, audit, policy_file, written, exit_code=tools.exit_code(audit), gone=gone)
 
 
 def _write_all(audit: Audit, reports: Iterable[Path]) -> None:
@@ -123,7 +147,7 @@ def _record(run: Run, settings: Settings, tools: Tools) -> Run:
         activity = find_activity(runner.event_name, _payload(runner.event_path), runner.ref)
         if activity.stage is None:
             return replace(run, notes=(*run.notes, f"Not recorded: {activity.reason}."))
-        ready = [(r.audit, _metadata(r, activity, settings)) for r in run.results if r.audit]
+        ready = [(r.audit, _metadata(r, activity, settings)) for r in run.results if r.audit and not r.gone]
         with connect(settings.inputs.registry_url.get_secret_value(), create=True) as kept:
             for audit, metadata in ready:
                 kept.submit(
@@ -133,7 +157,7 @@ def _record(run: Run, settings: Settings, tools: Tools) -> Run:
     except UserError as error:
         return replace(run, faults=problems(error, settings.inputs.working_directory), fault_code=error.exit_code)
     note = f"Recorded as {activity.stage} ({activity.reason}); the registry's anchor is {head.anchor}."
-    return replace(run, notes=(*run.notes, note), recorded=len(run.audits), registry_head=head.anchor)
+    return replace(run, notes=(*run.notes, note), recorded=len(ready), registry_head=head.anchor)
 
 
 def _metadata(result: Result, activity: Activity, settings: Settings) -> Mapping[str, str]:

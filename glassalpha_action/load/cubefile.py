@@ -184,8 +184,10 @@ def read_cells(path: Path) -> tuple[Layout, pd.DataFrame]:
         raise _no_cube(path, f"it has no column {', '.join(missing)}")
     for name in ("bin", *COUNTS):
         try:
-            cells[name] = pd.to_numeric(cells[name]).astype("Int64" if name == "bin" else "int64")
-        except (TypeError, ValueError):
+            # Only this cast refuses fractions and what is too large; a bin may be missing, a count may not.
+            cells[name] = pd.to_numeric(cells[name]).astype("Int64")
+            cells[name] = cells[name] if name == "bin" else cells[name].astype("int64")
+        except (TypeError, ValueError, OverflowError):
             raise _no_cube(path, f"`{name}` holds something else than whole numbers") from None
     for name in weights:
         cells[name] = pd.to_numeric(cells[name], errors="coerce").astype("float64")

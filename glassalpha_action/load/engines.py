@@ -65,6 +65,7 @@ def count_with_duckdb(path: Path, layout: Layout, memory: str | None = None) -> 
             settings["memory_limit"] = memory
         try:
             with duckdb.connect(config=settings) as connection:
+                connection.execute("SET enable_progress_bar = false")
                 return _counted("duckdb", path, layout, source, lambda sql: connection.execute(sql).df(),
                                 lambda sql: connection.execute(sql))  # fmt: skip
         except duckdb.Error as error:
@@ -85,6 +86,7 @@ def count_with_spark(path: Path, layout: Layout) -> pd.DataFrame:
 
 def _spark_cells(path: Path, layout: Layout) -> pd.DataFrame:
     try:
+        import py4j.protocol
         import pyspark.errors
     except ImportError:
         raise _not_installed("spark", "Spark") from None
@@ -92,14 +94,19 @@ def _spark_cells(path: Path, layout: Layout) -> pd.DataFrame:
     kind = _readable(path, reader, "spark")
     try:
         with spark_session() as session:
-            options = {"header": True, "mode": "FAILFAST", "multiLine": True, "escape": '"', "nullValue": ""}
-            reading = session.read.format(kind).options(**(options if kind == "csv" else {}))
+            reading = session.read.format(kind)
+            if kind == "csv":
+                options = {"header": True, "mode": "FAILFAST", "multiLine": True, "escape": '"', "nullValue": ""}
+                names = map(DIALECTS["spark"].name, column_names(path, path.as_posix()))
+                reading = reading.options(**options).schema(", ".join(f"{name} STRING" for name in names))
             place = re.sub(r"([*?\[\]{}\\])", r"\\\1", path.resolve().as_posix())
             reading.load(place).createOrReplaceTempView("files")
             return _counted("spark", path, layout, "files", lambda sql: _collected(session, sql), session.sql)
     except pyspark.errors.PySparkException as error:
         if "JAVA" in str(error.getCondition()):
             raise UserError(f"Spark cannot start without Java; {JAVA}.") from None
+        raise _failed("Spark", path, error) from None
+    except py4j.protocol.Py4JError as error:
         raise _failed("Spark", path, error) from None
 
 

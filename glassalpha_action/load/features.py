@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 
     import pandas as pd
 
+MOST_AMOUNT = 1e100
+
 
 def is_number(column: pd.Series[Any]) -> bool:
     """Whether the column holds real numbers; truths are no numbers."""
@@ -60,13 +62,13 @@ def weights_of(config: Config, table: pd.DataFrame) -> Floats | None:
 
 
 def amounts_of(config: Config, table: pd.DataFrame, key: str) -> Floats:
-    """The column that `data.<key>` names, as finite numbers."""
+    """The column that `data.<key>` names, as finite numbers whose squares are finite too."""
     name = str(getattr(config.document.data, key))
     values = numbers_of(table[name])
-    wrong = np.flatnonzero(~np.isfinite(values))
+    wrong = np.flatnonzero(~(np.abs(values) <= MOST_AMOUNT))
     if wrong.size:
         raise config.error(
-            f"{wrong.size:,} values of `{name}` are not finite numbers, the first "
+            f"{wrong.size:,} values of `{name}` are not numbers up to {MOST_AMOUNT:.0e}, the first "
             f"({plain(str(table[name].iloc[wrong[0]]), 40)}) in data row {wrong[0] + 1:,}; "
             "a model of amounts is judged on rows whose amount is known.",
             "data",

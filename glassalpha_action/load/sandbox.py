@@ -123,6 +123,7 @@ def _ask_further(
     Raises SandboxError "answer" for frames that nobody asked for.
     """
     found = []
+    conversation.answer.clear()
     for features, rows in requests:
         try:
             payload = _one_answer(conversation, features, rows)
@@ -138,7 +139,6 @@ def _ask_further(
 
 
 def _one_answer(conversation: _Conversation, features: bytes, rows: int) -> bytes:
-    conversation.answer.clear()
     conversation.cap = 8 * rows + TEXT_CAP
     conversation.exchange(_parts("X", features), until="SE")
     frames = _split(bytes(conversation.answer))

@@ -219,15 +219,19 @@ def _named(schema: Any) -> list[str]:
 
 
 def _from_arrow(table: Any, wanted: Wanted, features: pd.DataFrame | None) -> Table:
-    """Text comes as categories, each value a small code; columns are given up as they are taken over."""
+    """Words come as categories, each value a small code; columns are given up as they are taken over."""
     import pandas as pd
     import pyarrow as pa
 
+    column = None
     for name in wanted.words:
         column = table.column(name)
-        if pa.types.is_string(column.type) or pa.types.is_large_string(column.type):
+        kinds = (pa.types.is_string, pa.types.is_large_string, pa.types.is_integer)
+        if any(kind(column.type) for kind in kinds):
             table = table.set_column(table.schema.get_field_index(name), name, column.dictionary_encode())
     frame = table.to_pandas(ignore_metadata=True, split_blocks=True, self_destruct=True)
+    del table, column
+    pa.default_memory_pool().release_unused()
     if features is None:
         features = pd.DataFrame(index=frame.index)
     return Table(frame[wanted.roles], features.reset_index(drop=True))

@@ -213,12 +213,12 @@ def debiased_calibration_error(rows: Evidence, ranking: Ranking, whole: Slice, c
     any number of rows. Range 0 to 1. Needs rows. Not estimable without scores, or with fewer than two rows in a bin.
     Interval: multinomial bootstrap over cells, centred on the estimate. Source: Kumar, Liang and Ma 2019.
     """
-    n, reason = rows.rows, unscored(whole)
+    n, reason = ranking.cube.rows, unscored(whole)
     if reason:
         return undefined(reason, n)
     sums = ranking.whole.tenths()
     if (sums[0][sums[0] > 0] <= 1).any():
-        return undefined("a bin of the ten holds fewer than two rows", n)
+        return undefined("one of the ten bins holds fewer than two rows, by weight", n)
     value = float(_debiased(sums))
     drawable = cells(whole)
     drawn = drawable.drawn()
@@ -297,14 +297,14 @@ def calibration_slope(rows: Evidence, ranking: Ranking, confidence: float) -> Es
     labels (the slope is infinite). Interval: Wald. Source: Cox 1958; Steyerberg 2019.
     """
     if not ranking.scored:
-        return undefined(NO_SCORES, rows.rows)
+        return undefined(NO_SCORES, ranking.cube.rows)
     found = recalibrated(ranking.whole)
     if isinstance(found, str):
-        return undefined(found, rows.rows)
+        return undefined(found, ranking.cube.rows)
     half = z_of(confidence) * found.error
     return Estimate(
         found.slope,
-        rows.rows,
+        ranking.cube.rows,
         found.slope - half,
         found.slope + half,
         detail=f"The intercept beside it is {found.intercept:.3f}.",

@@ -12,7 +12,7 @@ import numpy as np
 
 from glassalpha_action.evidence import Evidence, Floats, Probes
 from glassalpha_action.metrics.catalogue import Estimate, metric, undefined
-from glassalpha_action.metrics.columns import MOST_LISTED, settled
+from glassalpha_action.metrics.columns import MOST_LISTED, settled, weights
 from glassalpha_action.metrics.intervals import wilson
 from glassalpha_action.metrics.ranking import Ranking
 from glassalpha_action.records import Better, Group, Unit
@@ -161,9 +161,10 @@ def reason_code_coverage(rows: Evidence, confidence: float) -> Estimate:
 
     A feature is a reason when giving the row the typical value (median or most frequent) of rows decided in favour
     moves its score towards the favourable outcome; the four that move it most are its reasons. A protected attribute is
-    never one, even where the model is given it. On a seeded sample of at most 2,000 such rows. Range 0 to 1. Not
-    estimable where no model was run, in the dev profile, or where nobody, or everybody, is decided in favour. Interval:
-    Wilson's. Source: 12 CFR 1002.9(b)(2) and its commentary (at most four reasons).
+    never one, even where the model is given it. On a seeded sample of at most 2,000 such rows, whatever they weigh.
+    Range 0 to 1. Not estimable where no model was run, in the dev profile, or where nobody, or everybody, is decided in
+    favour. Interval: Wilson's where the rows are a sample. Source: 12 CFR 1002.9(b)(2) and its commentary (at most four
+    reasons).
     """
     probes = rows.probes
     if probes is None:
@@ -177,7 +178,9 @@ def reason_code_coverage(rows: Evidence, confidence: float) -> Estimate:
     told = sum(bool(reasons) for reasons in codes)
     named = Counter(name for reasons in codes for name in reasons)
     order = sorted(named, key=lambda name: (-named[name], name))[:MOST_LISTED]
-    low, high = wilson(told, n, confidence)
+    # All such rows asked, the share is that of the rows at hand; of a sample it is an estimate.
+    everyone = n == int(((rows.decision != rows.favorable_positive) & (weights(rows) > 0)).sum())
+    low, high = (None, None) if everyone else wilson(told, n, confidence)
     return Estimate(
         Fraction(told, n),
         n,

@@ -116,7 +116,7 @@ def adverse_impact_ratio(group: Slice, confidence: float) -> Estimate:
         low, high = (None, None) if i == reference else ratio(rates[i].effective, base.effective, confidence)
         value = float(rates[i].value / base.value)
         found.append(Group(level=level, n=int(group.n[i]), value=value, low=low, high=high))
-    least = min(others, key=lambda i: rates[i].value)
+    least = min(others, key=lambda i: (rates[i].value, -rates[i].size))
     corrected = simultaneous(confidence, len(others))
     ends = [ratio(rates[i].effective, base.effective, corrected) for i in others]
     difference = compared(rates[least].effective, base.effective)

@@ -1,4 +1,4 @@
-"""Confidence intervals for rates, differences of rates, gaps between many groups, and the area under a ROC curve."""
+"""Confidence intervals for rates, differences and ratios of rates, and gaps between many groups."""
 
 from __future__ import annotations
 
@@ -68,19 +68,6 @@ def gap(rates: Sequence[tuple[float, float]], confidence: float, families: int =
     low, high = np.array([wilson(k, n, corrected) for k, n in rates]).T
     least, most = farthest(p, low, high)
     return least, min(1.0, most)
-
-
-def delong(auc: float, positive: Floats, negative: Floats, confidence: float) -> Interval | None:
-    """DeLong's interval of an AUC from its placements (DeLong, DeLong, Clarke-Pearson 1988).
-
-    `positive` (n₁,) holds for each positive row the share of negatives it outranks, ties half; `negative` (n₀,) the
-    share of positives that outrank each negative row. None with fewer than two of either.
-    """
-    if positive.size < 2 or negative.size < 2:
-        return None
-    error = math.sqrt(np.var(positive, ddof=1) / positive.size + np.var(negative, ddof=1) / negative.size)
-    half = z_of(confidence) * error
-    return max(0.0, auc - half), min(1.0, auc + half)
 
 
 def ratios(rates: Sequence[tuple[float, float]], confidence: float) -> tuple[Floats, Floats]:

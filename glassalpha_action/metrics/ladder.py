@@ -48,12 +48,12 @@ class Ladder:
     @cached_property
     def positives(self) -> Number:
         """The mass of positives."""
-        return _number(self.positive.sum())
+        return _number(self._taken[0][0]) if self.score.size else 0
 
     @cached_property
     def negatives(self) -> Number:
         """The mass of negatives."""
-        return _number(self.negative.sum())
+        return _number(self._taken[1][0]) if self.score.size else 0
 
     @property
     def pairs(self) -> Number:
@@ -75,8 +75,7 @@ class Ladder:
     @cached_property
     def _taken(self) -> tuple[Mass, Mass]:
         """True and false positives where every step from this one up is called positive."""
-        beneath = np.cumsum(self.positive) - self.positive
-        return np.asarray(self.positives - beneath), np.asarray(self.negatives - self._below)
+        return np.cumsum(self.positive[::-1])[::-1], np.cumsum(self.negative[::-1])[::-1]
 
     @cached_property
     def auc(self) -> Fraction | float:

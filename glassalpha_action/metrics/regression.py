@@ -128,12 +128,11 @@ def r2(rows: Evidence) -> Estimate:
     than two rows or when all outcomes are equal. No interval.
     """
     rows, outcome, prediction = _both(rows)
-    if rows.rows < 2 or outcome.min() == outcome.max():
-        return undefined("all outcomes are equal, so there is nothing to explain", rows.rows)
     weight = weights(rows)
-    centre = mean(outcome, weight).value
-    left = math.fsum(weight * (outcome - prediction) ** 2)
-    return Estimate(1 - left / math.fsum(weight * (outcome - centre) ** 2), rows.rows)
+    spread = math.fsum(weight * (outcome - mean(outcome, weight).value) ** 2) if rows.rows else 0.0
+    if rows.rows < 2 or spread <= 0:
+        return undefined("all outcomes are equal, so there is nothing to explain", rows.rows)
+    return Estimate(1 - math.fsum(weight * (outcome - prediction) ** 2) / spread, rows.rows)
 
 
 def _means(rows: Evidence, group: Slice, values: Floats) -> list[Mean | None]:

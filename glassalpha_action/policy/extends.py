@@ -28,6 +28,7 @@ from glassalpha_action.records import PolicyText, sha256
 DEPTH_LIMIT = 5
 OWN = {"extends", "policy_id", "policy_name", "version"}
 SECTIONS = {"statistics", "exceptions", "contacts", "reproducibility", "review_cycle"}
+ALL_METRICS = "; `glassalpha metrics list` shows all."
 Known = Mapping[str, Mapping[str, float]]
 
 
@@ -193,7 +194,8 @@ def _metric_problems(found: LoadedPolicy, metrics: Known, whole: Collection[str]
     problems = []
     for i, gate in enumerate(found.policy.gates):
         if gate.metric not in metrics:
-            said = f"unknown metric `{gate.metric}`{nearest(gate.metric, sorted(metrics))}"
+            close = nearest(gate.metric, sorted(metrics))
+            said = f"unknown metric `{gate.metric}`{ALL_METRICS if close == '.' else close}"
             problems.append(_problem(found, ("gates", i, "metric"), said))
             continue
         taken = sorted(metrics[gate.metric])

@@ -29,6 +29,7 @@ REFUSALS = (
      "permission is denied: give the job `permissions: contents: write` (Settings > Actions > General may forbid it)"),
     (r"error: 404|repository .{0,300}not found|does not appear to be a git repository|does not exist",
      "there is no such repository, or the token may not see it"),
+    (r"dubious ownership", "it belongs to another user: name it under safe.directory in your git configuration"),
     (r"certificate", "the server's certificate is not trusted: set GIT_SSL_CAINFO"),
     (r"transport .{0,40}not allowed", "only file, git, http, https and ssh addresses are used"),
 )  # fmt: skip

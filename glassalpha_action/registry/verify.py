@@ -34,6 +34,7 @@ class Walk:
     link: str = chain.GENESIS
     cards: dict[str, Cells] = field(default_factory=dict)
     policies: set[str] = field(default_factory=set)
+    standing: dict[str, str] = field(default_factory=dict)
     counts: dict[str, int] = field(default_factory=lambda: dict.fromkeys(DERIVED, 0))
 
 
@@ -113,6 +114,7 @@ def _record_problems(fetch: Fetch, kept: Cells, walk: Walk, rejudge: Rejudge | N
     except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
         yield f"it cannot be read: {error}"
         return
+    yield from _correction_problems(expected, walk)
     _remember(expected, walk)
     for table, cells in expected.items():
         stored = fetch(
@@ -126,6 +128,17 @@ def _record_problems(fetch: Fetch, kept: Cells, walk: Walk, rejudge: Rejudge | N
 def _known(record: Mapping[str, Any], walk: Walk) -> tuple[Cells | None, bool]:
     audit = record.get("audit") or {"model": {"id": ""}, "policy": None}
     return walk.cards.get(audit["model"]["id"]), bool(audit["policy"]) and audit["policy"]["sha256"] in walk.policies
+
+
+def _correction_problems(expected: Mapping[str, list[Cells]], walk: Walk) -> Iterator[str]:
+    """A correction names an earlier audit of its own model that counts; `walk.standing` has the model of each."""
+    for row in expected.get("audits", ()):
+        if row["supersedes"] is not None and (
+            row["stage"] != "main" or walk.standing.pop(row["supersedes"], None) != row["model_id"]
+        ):
+            yield "it supersedes what is no audit of its model on main that counts"
+        if row["stage"] == "main":
+            walk.standing[row["audit_id"]] = row["model_id"]
 
 
 def _remember(expected: Mapping[str, list[Cells]], walk: Walk) -> None:
@@ -152,7 +165,7 @@ def _identity_problems(
 
 def _fits(content: bytes, record: Mapping[str, Any]) -> bool:
     try:
-        return rows.fitting_id(content, record) == record["id"]
+        return bool(rows.fitting_id(content, record) == record["id"])
     except ValueError:
         return False
 

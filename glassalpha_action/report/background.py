@@ -12,6 +12,11 @@ SMALL_GROUP = 30
 WIDE_INTERVAL = 0.2
 MOST_FEATURES = 60
 PREDICTED = {"classification": ", the outcome the score predicts", "regression": "", "dataset": ""}
+ENFORCEMENT = {
+    "advisory": "advisory: its gates ask for review and never block",
+    "soft_mandatory": "mandatory, with waivers: a failed error gate blocks unless it is waived",
+    "hard_mandatory": "mandatory, without waivers: a failed error gate blocks",
+}
 DEV_PROFILE = (
     "This audit ran in the dev profile: rows may be a sample and slow sections may be left out. No approval accepts it."
 )
@@ -68,6 +73,7 @@ def card(audit: Audit) -> tuple[Fact, ...]:
         *(Fact(label, words.name(text, 120)) for label, text in declared if text),
         Fact("Policy", policy),
         Fact("Audited on", audit.provenance.as_of),
+        *([Fact("Next audit due", audit.reaudit_by)] if audit.reaudit_by else []),
     )
 
 
@@ -256,9 +262,21 @@ def policy(audit: Audit) -> tuple[Fact, ...]:
     facts = (
         ("Name", text.name),
         ("Version", text.version),
+        ("Enforcement", ENFORCEMENT[text.enforcement]),
+        ("Announced on", text.announced_date),
         ("Effective from", text.effective_date),
+        ("Last day", text.sunset_date),
         ("Citation", text.citation),
+        ("Citations", words.listed(words.name(citation, 160) for citation in text.citations)),
+        ("Extends", f"{text.extends.name}, version {text.extends.version}" if text.extends else None),
         ("Owner", text.owner),
         ("Next review", text.next_review),
+        ("Questions", questions(audit)),
     )
-    return tuple(Fact(label, words.name(value, 200)) for label, value in facts if value)
+    return tuple(Fact(label, words.name(value, 600)) for label, value in facts if value)
+
+
+def questions(audit: Audit) -> str:
+    """Whom to ask, as the policy names them: "Policy questions: risk@example.com"; empty where it names nobody."""
+    contacts = audit.policy.contacts if audit.policy else {}
+    return "; ".join(f"{words.human(words.name(what, 40))} questions: {words.name(who)}" for what, who in contacts.items())

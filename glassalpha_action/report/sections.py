@@ -155,7 +155,7 @@ def _p_value(value: float) -> str:
 
 
 def _columns(found: list[Measurement], attribute: str | None, subject: str | None) -> list[Measurement]:
-    """The measurements of `attribute` whose groups are of one `subject` that say more of a group than its rows, each rate once."""
+    """The measurements of `attribute` and `subject` that say more of a group than its rows, each rate once."""
     seen: set[tuple[str, tuple[Group, ...]]] = set()
     columns = []
     for measurement in found:

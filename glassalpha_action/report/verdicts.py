@@ -6,10 +6,14 @@ from collections import Counter
 from dataclasses import dataclass
 
 from glassalpha_action.records import Audit, Definition, Judged, Measurement, Outcome, Severity, Status, Verdict
-from glassalpha_action.report import words
+from glassalpha_action.report import rules, words
 from glassalpha_action.report.words import Look
 
 RANK = (Outcome.FAIL, Outcome.ERROR, Outcome.MISSING, Outcome.INCONCLUSIVE, Outcome.WAIVED)
+BESIDE = {
+    "base: model_present": "a model of the base commit is no longer configured",
+    "base: rules_apply": "the base commit's rules cannot be applied",
+}
 SEVERITY_RANK = (Severity.error, Severity.warning, Severity.info)
 
 
@@ -72,7 +76,7 @@ def banner(audit: Audit) -> Banner:
         else "No policy applies to this model, so nothing was judged."
     )
     notes = (
-        *audit.notes,
+        *rules.notes(audit),
         *(("This status is not enforced: it does not stop a release.",) if judged and not audit.enforced else ()),
     )
     stamp = "NOT FOR APPROVAL" if audit.profile == "dev" else ""
@@ -94,7 +98,7 @@ def _why(audit: Audit) -> str:
     text = [f"{number:,} {phrase}" for number, phrase in parts]
     if text:
         text[0] = f"{parts[0][0]:,} of {words.count(gates, 'gate')} {parts[0][1]}"
-    elif gates and gates == informing:
+    elif gates == informing and (gates or not audit.policy):
         text = []
     elif found[Outcome.PASS] == gates:
         text = [
@@ -108,9 +112,10 @@ def _why(audit: Audit) -> str:
         )
     if informing:
         text.append(f"{words.count(informing, 'info gate')} did not pass")
-    unmet = sum(not requirement.met for requirement in audit.requirements)
-    if unmet:
-        text.append(f"{words.count(unmet, 'reproducibility requirement')} {'is' if unmet == 1 else 'are'} not met")
+    unmet = [requirement.name for requirement in audit.requirements if not requirement.met]
+    text += [phrase for name, phrase in BESIDE.items() if name in unmet]
+    if unmet := [name for name in unmet if name not in BESIDE]:
+        text.append(f"{words.count(len(unmet), 'reproducibility requirement')} {'is' if len(unmet) == 1 else 'are'} not met")
     return words.listed(text)
 
 
@@ -184,9 +189,17 @@ def _gate(verdict: Verdict, audit: Audit) -> Gate:
 
 
 def _raw(verdict: Verdict) -> str:
-    return (
-        "" if verdict.raw_outcome is verdict.outcome else f"before: {words.OUTCOMES[verdict.raw_outcome].word.lower()}"
-    )
+    """What the outcome alone does not say: the waiver, the softer level, the day from which it blocks."""
+    raw = words.OUTCOMES[verdict.raw_outcome].word.lower()
+    if verdict.waiver:
+        return f"{raw}, waived by {words.name(verdict.waiver)}"
+    if verdict.raw_outcome is not verdict.outcome:
+        return f"before: {raw}"
+    if verdict.policy_threshold is not None:
+        return f"blocks only beyond {words.required(verdict.unit, verdict.comparison, verdict.policy_threshold)}"
+    if verdict.policy_severity and verdict.policy_severity is not verdict.severity:
+        return f"an {words.SEVERITIES[verdict.policy_severity]} later"
+    return ""
 
 
 def _issue(verdict: Verdict, definition: Definition | None) -> str:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from glassalpha_action import shipped
 from glassalpha_action.records import Audit
-from glassalpha_action.report import background, drawing, sections, verdicts, words
+from glassalpha_action.report import background, drawing, rules, sections, verdicts, words
 from glassalpha_action.report.background import Attribute, Fact, Limit
 from glassalpha_action.report.charts import Plot
 from glassalpha_action.report.sections import Section
@@ -43,9 +43,14 @@ class View:
     policy_text: str
     tool_version: str
     kind: str = "Model audit"
+    short: str = "audit"
     opening: str = "Verdict"
     behind: str = "Model and data"
     record: str = ""
+    changes: tuple[rules.Change, ...] = ()
+    judged_by: str = ""
+    waivers: tuple[rules.Waiver, ...] = ()
+    questions: str = ""
 
     @property
     def plots(self) -> tuple[Plot, ...]:
@@ -70,7 +75,7 @@ def view(audit: Audit) -> View:
         gates=verdicts.gates(audit),
         confidence=verdicts.confidence(audit),
         requirements=tuple(
-            (words.human(words.name(r.name)), words.MET if r.met else words.UNMET, words.sentence(r.message))
+            (words.requirement(r.name), words.MET if r.met else words.UNMET, words.sentence(r.message))
             for r in audit.requirements
         ),
         sections=sections.sections(audit),
@@ -83,6 +88,10 @@ def view(audit: Audit) -> View:
         policy_text=words.clean(audit.policy.text) if audit.policy else "",
         tool_version=audit.provenance.tool_version,
         record=f"the audit record {audit.audit_id[:12]}",
+        changes=rules.changes(audit),
+        judged_by=rules.judged_by(audit),
+        waivers=rules.waivers(audit),
+        questions=background.questions(audit),
     )
 
 

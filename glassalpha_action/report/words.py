@@ -50,6 +50,10 @@ RATES = {
     "false positive rate": "share flagged among those who truly lack the positive label",
     "power against the reference": "chance to see a difference of the assumed size, if there is one",
 }
+REQUIREMENTS = {
+    "base: model_present": "Model still configured",
+    "base: rules_apply": "Base commit's rules apply",
+}
 MET = Look("✓", "Met", "good")
 UNMET = Look("✕", "Not met", "bad")
 
@@ -147,6 +151,11 @@ def first_sentence(text: str) -> str:
     return re.split(r"(?<=[.!?])\s+(?=[A-Z])", text, maxsplit=1)[0]
 
 
+def requirement(identifier: str) -> str:
+    """What a requirement asks, in a few words."""
+    return REQUIREMENTS.get(identifier) or human(name(identifier))
+
+
 def human(identifier: str) -> str:
     """An identifier as words: "seed_required" is "Seed required"."""
     return identifier.replace("_", " ").strip().capitalize()
@@ -156,5 +165,6 @@ def groups(attribute: str | None, levels: Sequence[str], rows: dict[str, int]) -
     """Whom a number is about: "sex: female (n 92) against male (n 208)"."""
     if attribute is None:
         return "whole model"
-    named = [f"{name(level)} (n {rows[level]:,})" if level in rows else name(level) for level in levels]
+    apart = levels if len(set(levels)) > 1 or len(levels) == 1 else ()
+    named = [f"{name(level)} (n {rows[level]:,})" if level in rows else name(level) for level in apart]
     return f"{name(attribute)}: {' against '.join(named)}" if named else name(attribute)

@@ -6,7 +6,6 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -16,26 +15,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from glassalpha_action.cli.main import main
+from tests.cli.conftest import Run
 from tests.workspace import CONFIG, POLICY, make, table
-
-Run = Callable[..., tuple[int, str, str]]
-
-
-@pytest.fixture
-def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Run:
-    """Runs `glassalpha` in the temporary folder: exit code, standard output, standard error."""
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.delenv("CI", raising=False)
-
-    def go(*arguments: str) -> tuple[int, str, str]:
-        with pytest.raises(SystemExit) as caught:
-            main(arguments)
-        out, err = capsys.readouterr()
-        assert "Traceback" not in out + err
-        assert isinstance(caught.value.code, int)
-        return caught.value.code, out, err
-
-    return go
 
 
 INPUTS = ("audit", "--config", "audit.yaml", "--policy-gates", "policy.yaml")

@@ -155,10 +155,21 @@ def test_duckdb_reads_a_csv_file_as_an_audit_does(tmp_path: Path) -> None:
 
 @pytest.mark.e2e
 def test_spark_reads_a_csv_file_as_an_audit_does(tmp_path: Path, spark: Any) -> None:
-    config = counting.config(tmp_path, path="rows[1].csv")
-    write_csv(tmp_path / "rows[1].csv")
-    cells = engines.count_with_spark(tmp_path / "rows[1].csv", layout_of(config, "x"))
+    config = counting.config(tmp_path, path="rows 1.csv")
+    write_csv(tmp_path / "rows 1.csv")
+    cells = engines.count_with_spark(tmp_path / "rows 1.csv", layout_of(config, "x"))
     assert counting.same(counting.cube(config, cells, tmp_path / "c.json"), from_rows(config))
+
+
+@pytest.mark.e2e
+@pytest.mark.parametrize("content", [b"a,b\n1,2,3\n", b"repaid,score\n1,2,3\n", b"x" * 100])
+def test_what_spark_cannot_read_is_one_sentence(tmp_path: Path, spark: Any, content: bytes) -> None:
+    layout = layout_of(counting.config(tmp_path), "x")
+    for name in ("bad.csv", "bad.parquet", "bad[1].csv"):
+        (tmp_path / name).write_bytes(content)
+        with pytest.raises(UserError, match="Spark cannot count it") as caught:
+            engines.count_with_spark(tmp_path / name, layout)
+        assert str(caught.value).isprintable()
 
 
 @pytest.mark.parametrize("dialect", DIALECTS)

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from scipy.stats import norm
 from statsmodels.stats.proportion import confint_proportions_2indep, proportion_confint
 
-from glassalpha_action.metrics.intervals import delong, gap, newcombe, ratio, wilson, z_of
+from glassalpha_action.metrics.intervals import gap, logit, newcombe, ratio, simultaneous, wilson, z_of
 
 
 @pytest.mark.parametrize("confidence", [0.5, 0.9, 0.95, 0.999])
@@ -97,15 +97,41 @@ def test_many_groups_are_quick() -> None:
     assert low <= 0.6 <= high
 
 
-def test_delong_needs_two_of_each() -> None:
-    one, two = np.array([0.5]), np.array([0.5, 1.0])
-    assert delong(0.5, one, two, 0.95) is None
-    assert delong(0.5, two, one, 0.95) is None
-    assert delong(0.75, two, two, 0.95) is not None
+def test_a_ratio_of_a_rate_of_zero_or_one_takes_its_limits_from_wilsons() -> None:
+    # Zou and Donner 2008, equation 10, with Wilson's limits: for 0 of 20 the lower is 0, the upper u₁/√(l₂(2p₂ − l₂)).
+    u, low = wilson(0, 20, 0.95)[1], wilson(15, 20, 0.95)[0]
+    assert ratio((0, 20), (15, 20), 0.95) == pytest.approx((0, u / math.sqrt(low * (1.5 - low))))
+    least, most = ratio((3, 3), (3, 3), 0.95)
+    assert least == pytest.approx(1 / most)
+    assert least < 0.5
+
+
+@given(rates.filter(lambda r: r[0] > 0), rates.filter(lambda r: r[0] > 0), levels)
+@settings(max_examples=100, deadline=None)
+def test_a_ratio_lies_within_its_interval_whichever_way_round(
+    a: tuple[int, int], b: tuple[int, int], confidence: float
+) -> None:
+    low, high = ratio(a, b, confidence)
+    value = a[0] / a[1] / (b[0] / b[1])
+    assert low <= value * (1 + 1e-9)
+    assert high >= value * (1 - 1e-9)
+    assert ratio(b, a, confidence) == pytest.approx((1 / high, 1 / low), rel=1e-6)
+
+
+def test_an_interval_by_log_odds_by_hand() -> None:
+    half = 1.959963984540054 / math.sqrt(40 * 0.8 * 0.2)
+    odds = math.log(4)
+    expected = [1 / (1 + math.exp(-(odds + sign * half))) for sign in (-1, 1)]
+    assert logit(0.8, 40, 0.95) == pytest.approx(tuple(expected))
+    assert logit(1.0, 40, 0.95) == wilson(40, 40, 0.95)
+
+
+def test_many_simultaneous_intervals_each_hold_with_more() -> None:
+    assert simultaneous(0.95, 10) == pytest.approx(0.995)
+    assert simultaneous(0.95, 0) == 0.95
 
 
 def test_katz_by_hand() -> None:
     # (10/20) / (15/20): log(2/3) ± 1.96·√(1/10 − 1/20 + 1/15 − 1/20).
     half = 1.959963984540054 * math.sqrt(1 / 10 - 1 / 20 + 1 / 15 - 1 / 20)
     assert ratio((10, 20), (15, 20), 0.95) == pytest.approx((2 / 3 * math.exp(-half), 2 / 3 * math.exp(half)))
-    assert ratio((0, 20), (15, 20), 0.95) is None

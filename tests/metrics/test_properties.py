@@ -22,7 +22,7 @@ from tests.metrics.weights import random_weights, taken, weighed
 DRAWN = {"consistency", "permutation_importance", "top_feature_share", "perturbation_stability", "duplicate_share"}
 # Numbers of rows count rows, whatever they weigh; power and tests go by effective sizes.
 SIZES = {"min_group_size", "statistical_power", "minimum_detectable_effect", "missing_share", "proxy_strength"}
-COUNTED = {"precision_at_k"}
+COUNTED = {"precision_at_k", "debiased_calibration_error"}
 
 
 def everything(rows: Evidence, wanted: Sequence[str] = ()) -> tuple[Measurement, ...]:
@@ -70,6 +70,9 @@ def test_a_weight_of_two_is_a_row_written_twice(rows: Evidence, times: list[int]
     weight = np.array(times[: rows.rows])
     if not weight.any():
         return
+    # Unless one is named, the reference is the group of most rows.
+    named = tuple(replace(a, reference=a.levels[0]) for a in rows.attributes)
+    rows = replace(rows, attributes=named)
     again = taken(rows, np.repeat(np.arange(rows.rows), weight))
     for a, b in paired(weighed(rows, weight), again, DRAWN | SIZES):
         if a.reason and "rows" in a.reason and a.value is None:
@@ -139,7 +142,7 @@ def test_the_order_of_levels_does_not_matter(rows: Evidence) -> None:
         size = len(a.levels) - (a.levels[-1:] == (MISSING,))
         codes = np.where(a.codes < size, size - 1 - a.codes, a.codes).astype(np.int32)
         turned.append(replace(a, levels=(*reversed(a.levels[:size]), *a.levels[size:]), codes=codes))
-    sizes = [np.bincount(a.codes) for a in rows.attributes]
+    sizes = [np.bincount(a.codes[a.codes < len([v for v in a.levels if v != MISSING])]) for a in rows.attributes]
     # The reference is the first of the largest groups: where two are equally large the order decides.
     if any(np.sum(s == s.max()) > 1 for s in sizes if s.size):
         return
@@ -175,15 +178,16 @@ def small(seed: int) -> Evidence:
     score = draw.choice([draw.uniform(size=n), np.round(draw.uniform(size=n), 1), np.full(n, 0.3)])
     names = [["a"], ["a", "b"], ["a", "b", None], list("abcdefgh"), [None]]
     groups = [draw.choice(np.array(names[int(draw.integers(5))], dtype=object), n).tolist() for _ in range(2)]
+    decided = draw.uniform() < 0.2
     rows = evidence(
         (draw.uniform(size=n) < share).tolist(),
-        None if draw.uniform() < 0.8 else (draw.uniform(size=n) < 0.5).tolist(),
-        None if draw.uniform() < 0.1 else score.tolist(),
+        (draw.uniform(size=n) < 0.5).tolist() if decided else None,
+        None if decided and draw.uniform() < 0.5 else score.tolist(),
         threshold=float(draw.choice([0.0, 0.3, 0.5, 1.0])),
         favorable_positive=bool(draw.integers(2)),
         g=groups[0],
         h=groups[1],
-    ) if share or n > 2 else evidence([0] * n, [1] * n, g=groups[0])  # fmt: skip
+    )
     return weighed(rows, draw.uniform(0, 2, n) + 0.01) if draw.uniform() < 0.3 else rows
 
 
@@ -196,10 +200,7 @@ RANGES = {
 def test_every_metric_is_finite_or_says_why_not_on_two_hundred_small_data() -> None:
     measured = set()
     for seed in range(200):
-        try:
-            rows = small(seed)
-        except AssertionError:
-            continue
+        rows = small(seed)
         for found in everything(rows):
             if found.value is None:
                 assert found.reason, found
@@ -221,7 +222,7 @@ def test_every_metric_is_finite_or_says_why_not_on_two_hundred_small_data() -> N
                 assert group.value is None or math.isfinite(group.value)
                 assert (group.value is None) is (group.reason is not None), (found.metric, group)
     cube_only = {m.id for m in CATALOGUE.values() if "rows" not in m.needs and m.judges == "decisions"}
-    assert measured >= cube_only - {"max_shift_degradation"}
+    assert measured >= cube_only - {"precision_at_k"}
 
 
 @pytest.mark.parametrize("name", CATALOGUE)

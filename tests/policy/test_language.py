@@ -57,6 +57,12 @@ def decided(
     )
 
 
+@pytest.mark.parametrize(("comparison", "outcome"), [("greater_than", FAIL), ("greater_than_or_equal", PASS)])
+def test_thirty_rows_are_not_more_than_thirty(comparison: str, outcome: Outcome) -> None:
+    rows = measured(Fraction(30), "min_group_size", unit=Unit.rows, attribute="sex")
+    assert judge(gate(comparison, 30, "min_group_size"), [rows], POINT, ACCURACY).outcome is outcome
+
+
 # warn_threshold
 
 SOFT = {"warn_threshold": 0.08}

@@ -162,7 +162,7 @@ def refused(folder: Path, text: str | bytes) -> str:
         (SMALL.replace('version: "1"', "version: 1.10"), 2, ["`version` must be text", 'version: "1.10"']),
         (SMALL.replace('version: "1"', "version: 2025-01"), None, []),
         (SMALL.replace("metric: accuracy", "metric: accuraccy"), 5, ["unknown metric", "did you mean `accuracy`?"]),
-        (SMALL.replace("metric: accuracy", "metric: zzz"), 5, ["unknown metric `zzz`", "roc_auc"]),
+        (SMALL.replace("metric: accuracy", "metric: zzz"), 5, ["unknown metric `zzz`", "`glassalpha metrics list`"]),
         (SMALL + "    sevrity: error\n", 8, ["unknown key `gates[0].sevrity`", "did you mean `severity`?"]),
         (SMALL + "    severity: critical\n", 8, ["cannot be `critical`"]),
         (SMALL + "    severity: no\n", 8, ["cannot be `no`"]),

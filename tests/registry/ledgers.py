@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import hashlib
 import os
 import shutil
 import subprocess
@@ -51,6 +52,12 @@ def rewrite(remote: Path, change: str, force: bool = False) -> None:
     git(work, "add", "--all")
     git(work, "commit", "--quiet", "--allow-empty", "--message", "tampered")
     git(work, "push", "--quiet", *(["--force"] if force else []), "origin", f"HEAD:{BRANCH}")
+
+
+def digest_of(folder: Path) -> str:
+    """The digest of every file below `folder`, and of their names."""
+    files = sorted(path for path in folder.rglob("*") if path.is_file())
+    return hashlib.sha256(b"".join(str(path).encode() + path.read_bytes() for path in files)).hexdigest()
 
 
 class Served:

@@ -9,13 +9,14 @@ import pytest
 from click.testing import CliRunner
 from pyarrow import parquet
 
+from glassalpha_action import settings
 from glassalpha_action.cli import model as model_cli
 from glassalpha_action.cli import registry as cli
 from glassalpha_action.documents import UserError
 from glassalpha_action.records import Audit, Requirement, Status, sealed
 from glassalpha_action.registry import Row, connect
 from tests import samples
-from tests.registry import judged
+from tests.registry import judged, server
 from tests.registry.backends import HOSTILE, NOW, TODAY
 
 SOURCE_LISTING = """\
@@ -102,6 +103,34 @@ def test_a_listing_as_csv_has_every_column() -> None:
         "APPROVED",
     )
     assert set(rows[0]) == {*Row._fields, "shown"}
+
+
+def test_the_same_commands_on_postgresql(postgres: server.Server, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("GLASSALPHA_DATABASE", postgres.url(postgres.new_schema(), "owner"))
+    assert "is an empty registry" in run("init", "--database", settings.database())
+    fill_as_in_the_source()
+    approve("fraud_model_v3")
+    assert run("list") == SOURCE_LISTING
+    assert run("verify").startswith("the PostgreSQL database registries at 127.0.0.1 is whole: 4 records, anchor 4:")
+    assert "fraud" in run("show", "fraud_model_v3")
+    assert len(run("export").splitlines()) == 4
+    assert [path.suffix for path in Path().iterdir()] == [".json"], "no file stands for the database"
+
+
+def test_a_registry_is_migrated_there_and_back(postgres: server.Server) -> None:
+    fill_as_in_the_source()
+    with connect("model_registry.db") as registry:
+        anchor = registry.head().anchor
+    there = postgres.url(postgres.new_schema(), "owner")
+    said = run("migrate", "--from", "model_registry.db", "--to", there)
+    assert said.endswith(f"at 127.0.0.1 is a copy: 3 records added, 3 records, anchor {anchor}\n")
+    assert "back.db is a copy: 3 records added" in run("migrate", "--from", there, "--to", "back.db")
+    assert run("list", "--database", "back.db") == run("list", "--database", there) == run("list")
+    assert "0 records added" in run("migrate", "--from", there, "--to", "back.db")
+    run("submit", saved(samples.audit("another")), "--database", "back.db")
+    assert "holds other records" in str(refused("migrate", "--from", there, "--to", "back.db"))
+    assert refused("migrate", "--from", "none.db", "--to", "new.db").exit_code == 2
+    assert not Path("new.db").exists()
 
 
 def test_failed_gates_lists_strictly_those_with_failures() -> None:

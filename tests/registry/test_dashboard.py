@@ -22,7 +22,7 @@ import pandas as pd
 import matplotlib.pyplot as plt
 
 # Query registry
-registry = ga.Registry.connect("model_registry.db")
+registry = ga.Registry.connect("postgresql://host/registry")
 audits = registry.query_all(last_n_days=30)
 
 # Summary metrics
@@ -83,14 +83,14 @@ def axes(monkeypatch: pytest.MonkeyPatch) -> tuple[Axes, Axes]:
     return pair
 
 
-def test_the_script_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, axes: tuple[Axes, Axes]) -> None:
-    monkeypatch.chdir(tmp_path)
+def test_the_script_runs(url: str, monkeypatch: pytest.MonkeyPatch, axes: tuple[Axes, Axes]) -> None:
     monkeypatch.setattr(glassalpha, "_today", lambda: datetime.date(2025, 1, 6))
-    with connect("model_registry.db", create=True) as registry:
+    with connect(url, create=True) as registry:
         fill(registry)
         registry.submit(samples.audit("old", Status.PASSED, "2024-11-30"), recorded_at=NOW)
     script: dict[str, object] = {}
-    exec(SCRIPT, script)  # noqa: S102
+    exec(SCRIPT.replace("postgresql://host/registry", url), script)  # noqa: S102
+    script["registry"].close()  # type: ignore[attr-defined]
     assert [script[name] for name in ("total_models", "passed", "blocked", "review")] == [3, 1, 1, 1]
     assert axes[1].given["barh"] == (["Demographic parity difference gate", "Statistical power gate"], [1, 1])
 

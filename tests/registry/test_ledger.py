@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import hashlib
 import json
 import subprocess
 from collections.abc import Callable
@@ -14,7 +13,7 @@ from glassalpha_action.registry.patience import Patience, persist
 from glassalpha_action.registry.remote import RaceLostError, UnreachableError
 from glassalpha_action.registry.rows import Head
 from tests.registry.backends import NOW
-from tests.registry.ledgers import AT_ONCE, bare, entry, event, git, rewrite
+from tests.registry.ledgers import AT_ONCE, bare, digest_of, entry, event, git, rewrite
 
 FIRST, SECOND, THIRD = entry("a"), entry("b", "2025-02-01"), event()
 
@@ -96,11 +95,6 @@ def test_a_folder_with_a_shallow_checkout_can_be_read(remote: Path, tmp_path: Pa
     append(remote, SECOND)
     git(tmp_path, "clone", "--quiet", "--depth=1", "--branch", ledger.BRANCH, remote.as_uri(), "checkout")
     assert list(ledger.read(str(tmp_path / "checkout"))) == [FIRST.content, SECOND.content]
-
-
-def digest_of(folder: Path) -> str:
-    files = sorted(path for path in folder.rglob("*") if path.is_file())
-    return hashlib.sha256(b"".join(str(path).encode() + path.read_bytes() for path in files)).hexdigest()
 
 
 def test_the_users_checkout_hooks_and_signing_are_left_alone(

@@ -17,7 +17,7 @@ import pytest
 from glassalpha_action.registry import chain, ledger, rows
 from glassalpha_action.registry.rows import Receipt
 from tests.registry.backends import NOW
-from tests.registry.ledgers import bare, entry, git
+from tests.registry.ledgers import bare, digest_of, entry, git
 
 FORK = multiprocessing.get_context("fork")
 ROUNDS = range(int(os.environ.get("GLASSALPHA_ROUNDS", "1")))
@@ -69,12 +69,17 @@ def require_whole(remote: Path, names: list[str]) -> None:
 def remote(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     # What killed writers leave behind lies there too.
     monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
-    return bare(tmp_path / "remote.git")
+    path = bare(tmp_path / "remote.git")
+    git(tmp_path, "clone", "--quiet", str(path), "checkout")
+    (tmp_path / "checkout" / "mine").write_text("not committed")
+    monkeypatch.chdir(tmp_path / "checkout")
+    return path
 
 
 def all_at_once(remote: Path, count: int) -> None:
+    """Run `count` writers in a user's checkout, which must stay as it is."""
     names = [f"model_{k}" for k in range(count)]
-    began = time.monotonic()
+    checkout, began = digest_of(Path.cwd()), time.monotonic()
     writers, pipes, together = start(remote, names)
     together.wait(120)
     done = [pipe.recv() for pipe in pipes]
@@ -82,6 +87,7 @@ def all_at_once(remote: Path, count: int) -> None:
         writer.join(60)
     print(f"{count} writers: {time.monotonic() - began:.1f} s")
     assert [writer.exitcode for writer in writers] == [0] * count
+    assert digest_of(Path.cwd()) == checkout
     receipts: list[Receipt] = [receipt for appended in done for receipt in appended.receipts]
     assert sorted(receipt.seq for receipt in receipts if receipt.new) == list(range(1, count + 1))
     require_whole(remote, names)

@@ -18,7 +18,7 @@ from glassalpha_action.registry.publication import publish
 from glassalpha_action.registry.rows import Head
 from glassalpha_action.registry.sync import sync
 from tests import samples
-from tests.registry.backends import NOW
+from tests.registry.backends import NOW, Opener
 from tests.registry.ledgers import AT_ONCE, bare, entry, event, git, rewrite
 
 ENTRIES = [entry("a"), entry("b", "2025-02-01"), event(), entry("a", "2025-03-01")]
@@ -74,6 +74,15 @@ def test_sync_brings_only_what_is_new(remote: Path, database: Path, tmp_path: Pa
     with connect(tmp_path / "at_once.db", create=True) as registry:
         assert sync(str(remote), registry) == 6
         assert registry.head() == head
+
+
+def test_sync_fills_either_backend(remote: Path, opener: Opener) -> None:
+    with opener() as registry:
+        assert sync(str(remote), registry) == 4
+        head = append(remote, entry("c"))
+        assert sync(str(remote), registry) == 1
+        assert registry.head() == head
+        assert history.verify(str(remote), history=True, registry=registry) == (head, [])
 
 
 def test_sync_of_the_same_ledger_makes_the_same_bytes(remote: Path, database: Path, tmp_path: Path) -> None:

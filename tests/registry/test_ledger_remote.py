@@ -193,6 +193,7 @@ def test_a_token_is_not_sent_in_the_clear() -> None:
     ("fatal: unable to access: The requested URL returned error: 503", UnreachableError),
     ("git@github.com: Permission denied (publickey).", UserError),
     ("fatal: Authentication failed for 'https://github.com/o/r/'", UserError),
+    ("fatal: detected dubious ownership in repository at '/srv/r.git'", UserError),
     ("remote: Write access to repository not granted.", UserError),
     ("error: denying non-fast-forward refs/heads/x (you should pull first)", UserError),
 ])  # fmt: skip

@@ -15,7 +15,7 @@ import pytest
 from glassalpha_action.documents import UserError
 from glassalpha_action.policy.rejudge import rejudge
 from glassalpha_action.records import Audit, Outcome, Status, canonical, sealed, sha256
-from glassalpha_action.registry import chain, connect, rows, schema
+from glassalpha_action.registry import Supersedes, chain, connect, rows, schema
 from tests import samples
 from tests.registry import judged
 from tests.registry.backends import NOW
@@ -232,6 +232,24 @@ def test_a_verdict_forged_with_its_whole_chain_is_found_by_judging_again(
     with connect(honest) as registry:
         assert registry.verify(rejudge=rejudge)[0] == f"record 2: {says}"
         assert registry.verify(anchor)[-1].startswith("record 3: its link is not the anchor's")
+
+
+@pytest.mark.parametrize(("model", "stage", "of"), [
+    ("b", "main", 0), ("a", "proposed", 0), ("a", "main", None), ("a", "main", 1)])  # fmt: skip
+def test_a_correction_of_what_it_may_not_correct_is_found(
+    tmp_path: Path, model: str, stage: Any, of: int | None
+) -> None:
+    """Records that are added by their content may hold one."""
+    with connect(tmp_path / "forged.db", create=True) as registry:
+        first, second = samples.audit("a", as_of="2025-01-01"), samples.audit("a", as_of="2025-01-02")
+        registry.submit(first, recorded_at=NOW)
+        registry.submit(second, recorded_at=NOW, supersedes=Supersedes(first.audit_id, "wrong data"))
+        target = {0: first.audit_id, 1: second.audit_id, None: "0" * 64}[of]
+        record = dict(rows.audit_entry(samples.audit(model, as_of="2025-01-03"), stage, NOW, {}, None).record)
+        forgery = canonical(record | {"supersedes": {"audit_id": target, "reason": "x"}})
+        assert registry.append_records([forgery]) == 1
+        wrong = ["record 3: it supersedes what is no audit of its model on main that counts"]
+        assert registry.verify() == ([] if (model, stage, of) == ("a", "main", 1) else wrong)
 
 
 def test_an_old_state_put_back_is_found_by_the_anchor(file: Path, tmp_path: Path) -> None:
