@@ -96,9 +96,7 @@ def _counted(config: Config, layout: Layout, engine: str, memory_limit: str | No
 @click.option("--output", type=click.Path(path_type=Path), help="Write the query to this file instead of printing it.")
 @GRID
 @SUPPRESS
-def sql(
-    config_path: Path, dialect: str, table: str | None, output: Path | None, grid: str, suppress_below: int
-) -> Any:
+def sql(config_path: Path, dialect: str, table: str | None, output: Path | None, grid: str, suppress_below: int) -> Any:
     """Print the query that counts a table into a cube, to be run by the warehouse itself.
 
     Export its result as Parquet or CSV with a header, and give that file to `glassalpha audit --from-cube`.

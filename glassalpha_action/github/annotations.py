@@ -8,7 +8,7 @@ from glassalpha_action.documents import Problem
 from glassalpha_action.github.commands import Annotation, Level
 from glassalpha_action.github.result import Result, Run
 from glassalpha_action.records import Audit, Outcome, Severity, Status, Verdict
-from glassalpha_action.report import words
+from glassalpha_action.report import rules, words
 
 LIMIT = 10
 MESSAGE_LIMIT = 2_000
@@ -44,16 +44,23 @@ def _audit(result: Result, audit: Audit) -> Iterator[Annotation]:
                 f"{model}: {words.name(verdict.gate)}",
                 _message(verdict),
                 result.policy_file or result.config,
-                verdict.line if result.policy_file else None,
+                verdict.line if result.policy_file and audit.judged_by == "head" else None,
             )
     for requirement in audit.requirements:
         if not requirement.met:
             yield Annotation(
                 level,
-                f"{model}: {words.human(requirement.name)}",
+                f"{model}: {words.requirement(requirement.name)}",
                 words.clip(words.clean(requirement.message), MESSAGE_LIMIT),
-                result.config,
+                None if result.gone else result.config,
             )
+    if weakened := [change.message for change in audit.changes if change.effect == "weakened"]:
+        yield Annotation(
+            "warning",
+            f"{model}: {words.count(len(weakened), 'weakened rule')}",
+            words.clip(words.clean(" ".join((*rules.notes(audit), *weakened))), MESSAGE_LIMIT),
+            result.config,
+        )
     if audit.status is Status.NO_POLICY:
         said = words.clip(words.clean(" ".join(audit.notes)), MESSAGE_LIMIT) or "No policy applies to this model."
         yield Annotation(level, f"{model}: no policy", said, result.config)

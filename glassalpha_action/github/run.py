@@ -122,8 +122,8 @@ def _audit_one(config: str, out: Path, settings: Settings, tools: Tools, *, gone
         _write_all(audit, reports)
     except UserError as error:
         tools.say(f"{place}: {error}")
-        found = problems(error, settings.inputs.working_directory)
-        return Result(place, problems=found, exit_code=error.exit_code, gone=gone)
+        told = problems(error, settings.inputs.working_directory)
+        return Result(place, problems=told, exit_code=error.exit_code, gone=gone)
     tools.say(f"{place}: {audit.headline}")
     written = tuple(found for path in reports if (found := _place(settings, path.as_posix())))
     policy = tools.policy(Path(config)) if audit.policy and not gone else None

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Sequence
 
 from glassalpha_action.github.result import Result, Run, sentence
 from glassalpha_action.records import Audit, Status
-from glassalpha_action.report import verdicts, words
+from glassalpha_action.report import background, rules, verdicts, words
 from glassalpha_action.report.markdown import BREAKS, MARKS, escape
 
 LIMIT = 900 * 1024
@@ -22,6 +22,8 @@ COUNTED = {
     Status.PASSED: "passed",
 }
 FAILED = ("Gate", "Result", "Value", "Required", "Group", "How to fix it")
+CHANGES = ("Effect", "What this change does to the rules")
+WAIVERS = ("Waiver", "State", "Gate", "Asked for by", "Approved by", "Last day", "Ceiling", "Reason")
 GATES = ("Gate", "Result", "Value", "Interval", "Required", "Group", "n")
 
 
@@ -63,7 +65,7 @@ def render_summary(run: Run, limit: int = LIMIT) -> str:
             sheet.add(f"\n## ! Not audited: {_cell(result.config)}\n\n")
             sheet.add_all(f"* {_cell(sentence(p))}\n" for p in result.problems)
     judged = sorted((r for r in run.results if r.audit), key=lambda r: WORST_FIRST.index(_status(r)))
-    attention = [r for r in judged if _status(r) is not Status.PASSED]
+    attention = [r for r in judged if _status(r) is not Status.PASSED or _made(r).changes]
     for result in attention:
         sheet.add_all(_failures(result))
     sheet.add_all(["\n"] + [f"* {_cell(note)}\n" for note in run.notes])
@@ -110,17 +112,29 @@ def _failures(result: Result) -> list[str]:
     stamp = f" **{banner.stamp}**" if banner.stamp else ""
     title = _cell(words.name(f"{audit.model.name} ({audit.model.id})" if audit.model.name else audit.model.id))
     parts = [f"\n## {banner.look.icon} {_cell(banner.word)}: {title}\n\n", f"{_cell(banner.sentence)}{stamp}\n\n"]
-    rows = [
-        (g.name, f"{g.look.icon} {g.look.word}", g.value, g.required, g.group, g.step or g.message)
-        for g in verdicts.attention(audit)
-    ]
+    rows = [(g.name, _outcome(g), g.value, g.required, g.group, g.step or g.message) for g in verdicts.attention(audit)]
     rows += [
-        (words.human(words.name(r.name)), f"{words.UNMET.icon} {words.UNMET.word}", "", "", "", r.message)
+        (words.requirement(r.name), f"{words.UNMET.icon} {words.UNMET.word}", "", "", "", r.message)
         for r in audit.requirements
         if not r.met
     ]
     parts += _table(FAILED, rows) if rows else []
-    return [*parts, *("\n" * bool(banner.notes)), *(f"* {_cell(note)}\n" for note in banner.notes)]
+    parts += [*("\n" * bool(banner.notes)), *(f"* {_cell(note)}\n" for note in banner.notes)]
+    return [*parts, *_changes(audit)]
+
+
+def _changes(audit: Audit) -> list[str]:
+    """What the change does to what the model is held to, the weakened first."""
+    rows = [(f"{change.look.icon} {change.look.word}", change.text) for change in rules.changes(audit)]
+    return ["\n", *_table(CHANGES, rows), f"\n{_cell(rules.judged_by(audit))}\n"] if rows else []
+
+
+def _waivers(audit: Audit) -> list[str]:
+    rows = [
+        (w.id, f"{w.look.icon} {w.look.word}", w.gate, w.owner, w.approval, w.expires, w.ceiling, w.message or w.reason)
+        for w in rules.waivers(audit)
+    ]
+    return ["\n", *_table(WAIVERS, rows)] if rows else []
 
 
 def _folded(result: Result) -> str:
@@ -128,7 +142,7 @@ def _folded(result: Result) -> str:
     audit = _made(result)
     look = words.STATUSES[_status(result)]
     rows = [
-        (gate.name, f"{gate.look.icon} {gate.look.word}", gate.value, gate.span, gate.required, gate.group, gate.n)
+        (gate.name, _outcome(gate), gate.value, gate.span, gate.required, gate.group, gate.n)
         for gate in verdicts.gates(audit)
     ]
     gates = words.count(len(rows), "gate")
@@ -139,17 +153,24 @@ def _folded(result: Result) -> str:
         ("Audit", audit.audit_id),
         ("Policy", policy),
         ("As of", audit.provenance.as_of),
+        ("Next audit due", audit.reaudit_by or ""),
+        ("Contact", background.questions(audit)),
         ("Reports", words.listed(result.reports)),
     )
     return "".join(
         [
             f"\n<details><summary>{look.icon} {_inline(audit.model.id)}: {gates}</summary>\n\n",
             *(_table(GATES, rows) if rows else []),
+            *_waivers(audit),
             "\n",
-            *(f"* {name}: {_cell(value)}\n" for name, value in facts),
+            *(f"* {name}: {_cell(value)}\n" for name, value in facts if value),
             "\n</details>\n",
         ]
     )
+
+
+def _outcome(gate: verdicts.Gate) -> str:
+    return f"{gate.look.icon} {gate.look.word}{f' ({gate.raw})' if gate.raw else ''}"
 
 
 def _table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> list[str]:

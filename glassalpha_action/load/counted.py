@@ -83,10 +83,13 @@ def _require_same(config: Config, path: Path, layout: Layout) -> None:
     if config.document.audit.sample_rows:
         raise config.error("a cube has no rows to sample; remove `audit.sample_rows`.", "audit", "sample_rows")
     places = {
-        "target": ("data", "target_column"), "score": ("data", "score_column"),
-        "prediction": ("data", "prediction_column"), "weight": ("data", "weight_column"), "threshold": ("model", "threshold"),
+        "target": ("data", "target_column"),
+        "score": ("data", "score_column"),
+        "prediction": ("data", "prediction_column"),
+        "weight": ("data", "weight_column"),
+        "threshold": ("model", "threshold"),
         "attributes": ("data", "protected_attributes"),
-    }  # fmt: skip
+    }
     said = []
     for field, keys in places.items():
         there, wanted = getattr(layout, field), getattr(here, field)
@@ -169,7 +172,7 @@ def _told(summary: DataSummary, origin: CubeOrigin) -> DataSummary:
         share = origin.suppressed_rows / origin.rows
         coarser = " Count with fewer score bins (`--grid`) to keep more of them." if share > MANY else ""
         said.append(
-            f"{origin.suppressed_cells:,} of {origin.cells:,} cells, of fewer than {origin.suppress_below:,} rows each, "
+            f"{origin.suppressed_cells:,} of {origin.cells:,} cells, each under {origin.suppress_below:,} rows, "
             f"were suppressed at the source, and with them {origin.suppressed_rows:,} of {origin.rows:,} rows "
             f"({share:.1%}). Every number here is of the other rows: rare outcomes and small groups are "
             f"undercounted, and a group whose cells are all small is absent.{coarser}"

@@ -112,14 +112,10 @@ def cells_of(cube: Cube, labels: Labels, layout: Layout) -> pd.DataFrame:
     names = np.array([labels.negative_label or "", labels.positive_label], object)
     decided = names if layout.prediction else np.array(["0", "1"], object)
     cells = pd.DataFrame({**named, "label": names[index[-3]], "decision": decided[index[-2]], "bin": index[-1]})
-    kept = cube.whole[0] >= layout.suppress_below
-    totals = {"all_rows": cube.rows, "all_cells": cube.key.size}
-    for name, values in zip(COUNTS, cube.whole, strict=False):
+    sums = {**dict(zip(COUNTS, cube.whole, strict=False)), **dict(zip(WEIGHTS, cube.weighed, strict=False))}
+    for name, values in (sums | {"all_rows": cube.rows, "all_cells": cube.key.size, "layout": layout.text()}).items():
         cells[name] = values
-    cells = cells.assign(**totals, layout=layout.text())
-    for name, weights in zip(WEIGHTS, cube.weighed, strict=False):
-        cells[name] = weights
-    return cells[kept].reset_index(drop=True)
+    return cells[cells["n"] >= layout.suppress_below].reset_index(drop=True)
 
 
 def write_cells(cells: pd.DataFrame, path: Path) -> None:
@@ -128,7 +124,7 @@ def write_cells(cells: pd.DataFrame, path: Path) -> None:
     Raises UserError for another ending.
     """
     check_ending(path)
-    axes = [name for name in cells if str(name).startswith("attribute_")]
+    axes = [name for name in map(str, cells.columns) if name.startswith("attribute_")]
     ordered = cells.sort_values([*axes, "label", "decision", "bin"], kind="stable", ignore_index=True)
     path.parent.mkdir(parents=True, exist_ok=True)
     WRITERS[path.suffix.lower()](ordered, path)
@@ -172,13 +168,7 @@ def read_cells(path: Path) -> tuple[Layout, pd.DataFrame]:
 
     check_ending(path)
     cells = _from_json(path) if path.suffix.lower() == ".json" else _from_table(path)
-    said = cells["layout"].unique() if "layout" in cells else []
-    if len(said) != 1:
-        raise _no_cube(path, "its cells do not all carry one `layout`")
-    try:
-        layout = Layout.model_validate_json(str(said[0]))
-    except ValidationError:
-        raise _no_cube(path, "its `layout` cannot be read") from None
+    layout = _layout(path, cells)
     texts, weights = [*layout.axes, "label", "decision"], WEIGHTS if layout.weight else ()
     if missing := [name for name in (*texts, "bin", *COUNTS, *weights) if name not in cells]:
         raise _no_cube(path, f"it has no column {', '.join(missing)}")
@@ -198,6 +188,16 @@ def read_cells(path: Path) -> tuple[Layout, pd.DataFrame]:
         cells[name] = cells[name].map(str, na_action="ignore")
     _check_sums(path, layout, cells)
     return layout, cells
+
+
+def _layout(path: Path, cells: pd.DataFrame) -> Layout:
+    said = list(cells["layout"].unique()) if "layout" in cells else []
+    if len(said) != 1:
+        raise _no_cube(path, "its cells do not all carry one `layout`")
+    try:
+        return Layout.model_validate_json(str(said[0]))
+    except ValidationError:
+        raise _no_cube(path, "its `layout` cannot be read") from None
 
 
 def _from_table(path: Path) -> pd.DataFrame:

@@ -210,7 +210,7 @@ def attribute_of(config: Config, table: pd.DataFrame, name: str, how: ProtectedA
 def checked_attribute(
     config: Config, name: str, how: ProtectedAttribute, levels: tuple[str, ...], codes: Codes
 ) -> Attribute:
-    """An attribute of these levels, `(missing)` being the code after the last; UserError where they cannot be compared."""
+    """An attribute of these levels, `(missing)` being the code after the last. Raises UserError for too many."""
     keys = ("data", "protected_attributes", name)
     if len(levels) > MOST_LEVELS:
         raise config.error(

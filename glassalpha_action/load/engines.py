@@ -29,7 +29,7 @@ JAVA = "install Java 17, on Debian with `apt-get install openjdk-17-jre-headless
 
 
 def count_here(config: Config, layout: Layout) -> pd.DataFrame:
-    """The cells of the rows that `config` names, counted in this process. Raises UserError as an audit of them would."""
+    """The cells of the rows that `config` names, counted in this process. Raises UserError as their audit would."""
     path, where, data = config.resolve("data", "path"), config.where("data", "path"), config.document.data
     rows.require(config, column_names(path, where), wanted_columns(config))
     table = read_table(path, where, columns(data)).roles
@@ -54,20 +54,25 @@ def count_with_duckdb(path: Path, layout: Layout, memory: str | None = None) -> 
         import duckdb
     except ImportError:
         raise _not_installed("duckdb", "DuckDB") from None
-    reader = {".parquet": "read_parquet({0}, hive_partitioning = false)",
-              ".csv": "read_csv({0}, header = true, all_varchar = true, nullstr = '', hive_partitioning = false)"}  # fmt: skip
+    reader = {
+        ".parquet": "read_parquet({0}, hive_partitioning = false)",
+        ".csv": "read_csv({0}, header = true, all_varchar = true, nullstr = '', hive_partitioning = false)",
+    }
     require_unweighted(layout, "--engine duckdb")
     source = _readable(path, reader, "duckdb").format(_literal(re.sub(r"([*?\[])", r"[\1]", path.as_posix())))
     with tempfile.TemporaryDirectory() as spill:
         # preserve_insertion_order would keep rows in memory for an order that counts do not have.
-        settings = {"temp_directory": spill, "preserve_insertion_order": "false", "autoinstall_known_extensions": "false"}
+        settings: dict[str, str | bool | int | float | list[str]] = {
+            "temp_directory": spill,
+            "preserve_insertion_order": "false",
+            "autoinstall_known_extensions": "false",
+        }
         if memory:
             settings["memory_limit"] = memory
         try:
             with duckdb.connect(config=settings) as connection:
                 connection.execute("SET enable_progress_bar = false")
-                return _counted("duckdb", path, layout, source, lambda sql: connection.execute(sql).df(),
-                                lambda sql: connection.execute(sql))  # fmt: skip
+                return _counted("duckdb", path, layout, source, lambda sql: connection.execute(sql).df())
         except duckdb.Error as error:
             raise _failed("DuckDB", path, error) from None
 
@@ -86,7 +91,7 @@ def count_with_spark(path: Path, layout: Layout) -> pd.DataFrame:
 
 def _spark_cells(path: Path, layout: Layout) -> pd.DataFrame:
     try:
-        import py4j.protocol
+        import py4j.protocol  # type: ignore[import-untyped]
         import pyspark.errors
     except ImportError:
         raise _not_installed("spark", "Spark") from None
@@ -101,7 +106,7 @@ def _spark_cells(path: Path, layout: Layout) -> pd.DataFrame:
                 reading = reading.options(**options).schema(", ".join(f"{name} STRING" for name in names))
             place = re.sub(r"([*?\[\]{}\\])", r"\\\1", path.resolve().as_posix())
             reading.load(place).createOrReplaceTempView("files")
-            return _counted("spark", path, layout, "files", lambda sql: _collected(session, sql), session.sql)
+            return _counted("spark", path, layout, "files", lambda sql: _collected(session, sql))
     except pyspark.errors.PySparkException as error:
         if "JAVA" in str(error.getCondition()):
             raise UserError(f"Spark cannot start without Java; {JAVA}.") from None
@@ -116,11 +121,10 @@ def _counted(
     layout: Layout,
     source: str,
     fetch: Callable[[str], pd.DataFrame],
-    run: Callable[[str], object],
 ) -> pd.DataFrame:
     """The cells of `source`, what the dialect reads the file by; the columns of a CSV file take their types first."""
     kept = ", ".join(_typed(dialect, layout, source, fetch)) if path.suffix.lower() == ".csv" else "*"
-    run(f"CREATE OR REPLACE TEMPORARY VIEW {VIEW} AS SELECT {kept} FROM {source}")
+    fetch(f"CREATE OR REPLACE TEMPORARY VIEW {VIEW} AS SELECT {kept} FROM {source}")  # noqa: S608
     return fetch(cube_query(layout, dialect, VIEW))
 
 
@@ -134,8 +138,11 @@ def _typed(dialect: str, layout: Layout, source: str, fetch: Callable[[str], pd.
     number, truths = use.literal(NUMBER), ", ".join(use.literal(word) for word in TRUTHS)
     asked = []
     for i, column in enumerate(map(use.name, words)):
-        asked += [f"bool_and({matches.format(column, number)}) AS number_{i}", f"bool_and({column} IN ({truths})) AS truth_{i}"]
-    found = fetch(f"SELECT {', '.join(asked)} FROM {source}").iloc[0]
+        asked += [
+            f"bool_and({matches.format(column, number)}) AS number_{i}",
+            f"bool_and({column} IN ({truths})) AS truth_{i}",
+        ]
+    found = fetch(f"SELECT {', '.join(asked)} FROM {source}").iloc[0]  # noqa: S608
     for i, column in enumerate(map(use.name, words)):
         if found[f"number_{i}"] is not None and bool(found[f"number_{i}"]):
             yield f"CAST({column} AS DOUBLE) AS {column}"
@@ -143,7 +150,9 @@ def _typed(dialect: str, layout: Layout, source: str, fetch: Callable[[str], pd.
             truth = found[f"truth_{i}"] is not None and bool(found[f"truth_{i}"])
             yield f"CAST({column} AS BOOLEAN) AS {column}" if truth else column
     absent = ", ".join(use.literal(word) for word in sorted(ABSENT))
-    yield from (f"CASE WHEN {column} IN ({absent}) THEN NULL ELSE {column} END AS {column}" for column in dict.fromkeys(cut))
+    yield from (
+        f"CASE WHEN {column} IN ({absent}) THEN NULL ELSE {column} END AS {column}" for column in dict.fromkeys(cut)
+    )
     if layout.score:
         yield use.name(layout.score)
 
@@ -157,7 +166,11 @@ def spark_session() -> Iterator[Any]:
     if active is not None:
         yield active
         return
-    quiet = {"spark.ui.enabled": "false", "spark.ui.showConsoleProgress": "false", "spark.log.level": "ERROR"}
+    quiet: dict[str, str | bool | int | float | None] = {
+        "spark.ui.enabled": "false",
+        "spark.ui.showConsoleProgress": "false",
+        "spark.log.level": "ERROR",
+    }
     session = SparkSession.builder.appName("glassalpha").config(map=quiet).getOrCreate()
     try:
         yield session

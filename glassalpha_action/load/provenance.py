@@ -39,7 +39,7 @@ def predictions_sha256(scores: Floats | None, decisions: Flags) -> str:
     """Hex SHA-256 of the scores (as little-endian doubles) and decisions, in row order."""
     digest = hashlib.sha256(b"scores\n")
     if scores is not None:
-        digest.update(np.ascontiguousarray(scores, "<f8"))
+        digest.update(np.ascontiguousarray(scores, "<f8").data)
     digest.update(b"\ndecisions\n" + np.packbits(decisions).tobytes() + str(decisions.size).encode())
     return digest.hexdigest()
 

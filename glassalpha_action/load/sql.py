@@ -115,23 +115,33 @@ def cube_query(layout: Layout, dialect: str, table: str) -> str:
     named = [f"{column} AS {name}" for column, name in zip(columns, (*layout.axes, "label", "said", "p"), strict=True)]
     keys = ", ".join((*layout.axes, "label", "decision", "bin"))
     source = ".".join(use.name(part) for part in table.split("."))
+    squares = f"high * high + {use.shift.format('(high * low * 131072 + low * low)', 32)}"
     parts = {
-        "read": "SELECT\n  " + ",\n  ".join(named) + f"\nFROM {source}",
-        "scored": f"SELECT *, {_binned(use, layout)['guess']} AS guess, {_units(use, layout)} AS u FROM read",
-        "binned": f"SELECT *, {_binned(use, layout)['bin']} AS bin, {_decision(use, layout)} AS decision,\n  "
-        f"{use.shift.format('u', 16)} AS high, u & 65535 AS low FROM scored",
-        "cells": f"SELECT {keys}, COUNT(*) AS n, CAST(SUM(u) AS BIGINT) AS units,\n  CAST(SUM(high * high + "
-        f"{use.shift.format('(high * low * 131072 + low * low)', 32)}) AS BIGINT) AS squares\n"
-        f"FROM binned GROUP BY {keys}",
-        "told": "SELECT *, CAST(SUM(n) OVER () AS BIGINT) AS all_rows, COUNT(*) OVER () AS all_cells FROM cells",
+        "read": ["SELECT", ",\n".join(f"  {column}" for column in named), f"FROM {source}"],
+        "scored": [f"SELECT *, {_guess(use, layout)} AS guess,", f"  {_units(use, layout)} AS u", "FROM read"],
+        "binned": [
+            f"SELECT *, {_bin(use, layout)} AS bin,",
+            f"  {_decision(use, layout)} AS decision,",
+            f"  {use.shift.format('u', 16)} AS high, u & 65535 AS low",
+            "FROM scored",
+        ],
+        "cells": [
+            f"SELECT {keys}, COUNT(*) AS n, CAST(SUM(u) AS BIGINT) AS units,",
+            f"  CAST(SUM({squares}) AS BIGINT) AS squares",
+            f"FROM binned GROUP BY {keys}",
+        ],
+        "told": ["SELECT *, CAST(SUM(n) OVER () AS BIGINT) AS all_rows, COUNT(*) OVER () AS all_cells", "FROM cells"],
     }
-    steps = ",\n".join(f"{name} AS (\n{body}\n)" for name, body in parts.items())
+    steps = ",\n".join("\n".join([f"{name} AS (", *lines, ")"]) for name, lines in parts.items())
     always = " OR ".join(f"{name} IS NULL" for name in (*layout.axes, "label", "decision", "bin"))
-    kept = f"\nWHERE n >= {layout.suppress_below} OR {always}" if layout.suppress_below > 1 else ""
-    return (
-        f"WITH {steps}\nSELECT {keys}, n, units, squares, all_rows, all_cells,\n"
-        f"  {use.literal(layout.text())} AS layout\nFROM told{kept}\nORDER BY {keys}\n"
-    )
+    return "\n".join([
+        f"WITH {steps}",
+        f"SELECT {keys}, n, units, squares, all_rows, all_cells,",
+        f"  {use.literal(layout.text())} AS layout",
+        "FROM told",
+        *([f"WHERE n >= {layout.suppress_below} OR {always}"] if layout.suppress_below > 1 else []),
+        f"ORDER BY {keys}\n",
+    ])  # fmt: skip
 
 
 def _level(use: Dialect, attribute: LayoutAttribute) -> str:
@@ -151,28 +161,29 @@ def _level(use: Dialect, attribute: LayoutAttribute) -> str:
     return f"CASE WHEN {unknown} THEN {absent} {' '.join(cases)} END"
 
 
-def _binned(use: Dialect, layout: Layout) -> dict[str, str]:
-    """A first guess at the score's bin, and the bin once the edges themselves have put it right.
-
-    A score on an edge belongs above it, 1 to the last bin; what is no probability has none.
-    """
+def _guess(use: Dialect, layout: Layout) -> str:
+    """The score's bin but for rounding; nothing where the score is no probability."""
     if not layout.score:
-        return {"guess": "0", "bin": "0"}
-    last = layout.grid - 1
-    grid = use.number(float(layout.grid))
-    guess = f"CASE WHEN p >= 0 AND p < 1 THEN CAST(floor(p * {grid}) AS BIGINT) WHEN p = 1 THEN {last} END"
+        return "0"
+    whole = f"CAST(floor(p * {use.number(float(layout.grid))}) AS BIGINT)"
+    return f"CASE WHEN p >= 0 AND p < 1 THEN {whole} WHEN p = 1 THEN {layout.grid - 1} END"
+
+
+def _bin(use: Dialect, layout: Layout) -> str:
+    """The bin, now that the edges themselves put the guess right: a score on an edge is above it, 1 in the last."""
+    if not layout.score:
+        return "guess"
 
     def edge(of: str) -> str:
-        return f"CAST({of} AS {use.double}) / {grid}"
+        return f"CAST({of} AS {use.double}) / {use.number(float(layout.grid))}"
 
     found = (
         f"CASE WHEN p = 1 THEN guess WHEN p < {edge('guess')} THEN guess - 1"
         f" WHEN p >= {edge('(guess + 1)')} THEN guess + 1 ELSE guess END"
     )
-    threshold = layout.threshold
-    if threshold is not None and len(layout.edges) > layout.grid + 1:
-        found += f" + CASE WHEN p >= {use.number(threshold)} THEN 1 ELSE 0 END"
-    return {"guess": guess, "bin": found}
+    if layout.threshold is None or len(layout.edges) == layout.grid + 1:
+        return found
+    return f"{found} + CASE WHEN p >= {use.number(layout.threshold)} THEN 1 ELSE 0 END"
 
 
 def _units(use: Dialect, layout: Layout) -> str:

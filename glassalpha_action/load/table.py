@@ -194,7 +194,7 @@ def _parquet(path: Path, wanted: Wanted) -> Table:
 
 def _feather_columns(path: Path) -> list[str]:
     import pyarrow as pa
-    import pyarrow.ipc as ipc
+    from pyarrow import ipc
 
     def schema() -> Any:
         with pa.memory_map(str(path)) as file:

@@ -59,16 +59,15 @@ def measure(
     """Every metric at its own parameters, then the `wanted` ones that differ from those.
 
     One wanted is a name, parameters, combinations of attributes to measure as well, and whether rows without a value
-    are a group in all of it. Combinations of attributes that the rows do not have are left out. A metric of something
-    that the rows do not hold, such as amounts, is there only where it is wanted, with that reason. Of `families` (all
-    where not given) the others are left unmeasured.
+    are a group in all of it. Combinations of attributes that the rows do not have are left out. Where `families` are
+    given, metrics of the others are left unmeasured, with that reason.
     """
     found: list[Measurement] = []
     ranking = Ranking(rows, cube)
     for one in CATALOGUE.values():
         if families is not None and one.family not in families:
             found += one.unmeasured(cube, confidence, LEFT_OUT)
-        elif one.fits(rows):
+        else:
             found += one.measure(rows, cube, confidence, {}, ranking)
     there = {axis.name for axis in cube.axes}
     for name, params, combinations, missing in wanted:

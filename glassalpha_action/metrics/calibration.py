@@ -205,7 +205,7 @@ def maximum_calibration_error(whole: Slice, confidence: float) -> Estimate:
     causes=CAUSES,
     fixes=ADVICE_FIXES,
 )
-def debiased_calibration_error(rows: Evidence, ranking: Ranking, whole: Slice, confidence: float) -> Estimate:
+def debiased_calibration_error(rows: Evidence, ranking: Ranking, whole: Slice, confidence: float) -> Estimate:  # noqa: ARG001
     """The root mean squared distance between predicted probability and observed rate, less what noise adds to it.
 
     √ Σ n_b/n · [(mean(y) − mean(p))² − mean(y)·(1 − mean(y))/(n_b − 1)], floored at 0, over ten bins of equal mass;
@@ -288,7 +288,7 @@ def calibration_in_the_large(whole: Slice, confidence: float) -> Estimate:
     causes=["Below 1: a model fitted to noise in the training rows", "Above 1: too much shrinkage", *CAUSES[1:]],
     fixes=[ADVICE_FIXES[1], "Below 1, regularise the model more or train on more rows; above 1, regularise it less."],
 )
-def calibration_slope(rows: Evidence, ranking: Ranking, confidence: float) -> Estimate:
+def calibration_slope(rows: Evidence, ranking: Ranking, confidence: float) -> Estimate:  # noqa: ARG001
     """How the log odds of the outcome rise with the log odds of the score: b in logit P(y) = a + b·logit(p).
 
     Fitted by maximum likelihood (logistic recalibration), scores cut to 10⁻⁶ from 0 and 1. 1 is right; below 1 the

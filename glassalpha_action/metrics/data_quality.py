@@ -262,6 +262,7 @@ def protected_attribute_used(rows: Evidence) -> Estimate:
     protected attribute is declared, or where the data hold predictions only and audit.yaml does not say what the model
     was given (`data.feature_columns`).
     """
+    rows = counted(rows)
     if not rows.attributes:
         return undefined("no protected attribute is declared", rows.rows)
     if rows.inputs is None:

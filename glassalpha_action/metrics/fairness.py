@@ -239,7 +239,7 @@ def equal_opportunity_difference(group: Slice, confidence: float) -> Estimate:
     al. 2016.
     """
     return gaps.rate_gap(
-        group, favourable(group), confidence, "rate of favour for the deserving", "no favourable label"
+        group, favourable(group), confidence, "share of the deserving decided in favour", "no favourable label"
     )
 
 
@@ -260,7 +260,9 @@ def predictive_parity_difference(group: Slice, confidence: float) -> Estimate:
     two groups that have such a rate. Interval: Newcombe's for each pair, Bonferroni-corrected. Source: Chouldechova
     2017.
     """
-    return gaps.rate_gap(group, borne_out(group), confidence, "precision of favour", "no favourable decision")
+    return gaps.rate_gap(
+        group, borne_out(group), confidence, "share of favourable decisions borne out", "no favourable decision"
+    )
 
 
 @metric(

@@ -12,7 +12,7 @@ from itertools import pairwise
 import numpy as np
 
 from glassalpha_action.evidence import Floats, Mass
-from glassalpha_action.metrics.intervals import Interval, wilson, z_of
+from glassalpha_action.metrics.intervals import Interval, newcombe, wilson, z_of
 
 Number = int | float
 ROUNDING = 1e-12
@@ -22,7 +22,7 @@ CHUNK = 1 << 14
 
 @dataclass(frozen=True, slots=True)
 class Point:
-    """A number read off a ladder: its interval, and where the ladder is not exact what it surely lies between."""
+    """A number read off a ladder: its interval, the score where it stands, and its sure bounds if it is not exact."""
 
     value: Fraction | float
     low: float
@@ -75,7 +75,7 @@ class Ladder:
     @cached_property
     def _taken(self) -> tuple[Mass, Mass]:
         """True and false positives where every step from this one up is called positive."""
-        return np.cumsum(self.positive[::-1])[::-1], np.cumsum(self.negative[::-1])[::-1]
+        return _from_above(self.positive), _from_above(self.negative)
 
     @cached_property
     def auc(self) -> Fraction | float:
@@ -139,21 +139,33 @@ class Ladder:
         worst = np.maximum(0.0, positive - false * log)
         return float(worst.sum() / self.positives), min(1.0, float(best.sum() / self.positives))
 
-    @cached_property
-    def separation(self) -> Point:
-        """The largest |TPR − FPR| over thresholds (Kolmogorov and Smirnov), with no interval. Needs both labels."""
+    def separation(self, confidence: float) -> Point:
+        """The largest |TPR − FPR| over thresholds (Kolmogorov and Smirnov). Needs both labels.
+
+        Interval: Newcombe's for the two rates at that threshold, its lower end 0 where Smirnov's test sees none.
+        """
         true, false = self._taken
         apart = true * self.negatives - false * self.positives
         best = int(np.argmax(np.abs(apart)))
         value = _share(_number(abs(apart[best])), self.pairs)
+        higher, lower = (
+            (float(taken[best] / total) * n, n)
+            for taken, total, n in (
+                (true, self.positives, self.sizes[0]),
+                (false, self.negatives, self.sizes[1]),
+            )[:: 1 if apart[best] > 0 else -1]
+        )
+        low, high = newcombe(higher, lower, confidence)
+        if float(value) < math.sqrt(-math.log((1 - confidence) / 2) / 2 * sum(1 / n for n in self.sizes)):
+            low = 0.0
         if self.exact:
-            return Point(value, float(value), float(value), float(self.score[best]))
+            return Point(value, max(0.0, low), high, float(self.score[best]))
         above = apart - self.positive * self.negatives + self.negative * self.positives
         most = max(
             float((above + self.positive * self.negatives).max()), float((self.negative * self.positives - above).max())
         )
         bounds = float(value), min(1.0, most / self.pairs)
-        return Point(value, *bounds, float(self.score[best]), bounds)
+        return Point(value, max(0.0, low), min(1.0, high + bounds[1] - bounds[0]), float(self.score[best]), bounds)
 
     def top(self, k: int, confidence: float) -> Point:
         """The share of positives among the `k` highest scores, tied ones in proportion. At least `k` rows' mass."""
@@ -230,6 +242,11 @@ class Ladder:
         step = int(np.searchsorted(reached, half * (1 - ROUNDING)))
         halved = step + 1 < reached.size and abs(float(reached[step] - half)) <= half * ROUNDING
         return float((self.score[step] + self.score[step + 1]) / 2) if halved else float(self.score[step])
+
+
+def _from_above(mass: Mass) -> Mass:
+    total: Mass = mass[::-1].cumsum()[::-1]
+    return total
 
 
 def tenths(mass: Mass) -> list[int]:

@@ -4,15 +4,11 @@ from __future__ import annotations
 
 import math
 
-import numpy as np
-
-from glassalpha_action.cube import Slice
 from glassalpha_action.evidence import Evidence
 from glassalpha_action.metrics.catalogue import Estimate, metric, undefined
 from glassalpha_action.metrics.intervals import logit
 from glassalpha_action.metrics.ladder import Point
 from glassalpha_action.metrics.ranking import Ranking
-from glassalpha_action.metrics.resampling import cells, centred
 from glassalpha_action.records import Better, Unit
 
 NO_SCORES = "the model's scores are not in the data, only its decisions"
@@ -130,30 +126,18 @@ def average_precision(ranking: Ranking, confidence: float) -> Estimate:
     fixes=STRENGTHEN,
     aliases=["ks"],
 )
-def ks_statistic(ranking: Ranking, whole: Slice, confidence: float) -> Estimate:
+def ks_statistic(ranking: Ranking, confidence: float) -> Estimate:
     """The largest distance between the score distributions of positives and negatives: max |TPR − FPR| over thresholds.
 
     Range 0 to 1; 0 means the distributions are the same, 1 that some threshold separates the labels. From a cube
-    alone it is known between bounds. Not estimable when all rows carry one label. Interval: multinomial bootstrap
-    over cells, centred on the estimate. Source: Smirnov 1948; Siddiqi 2006 for its use in scorecards.
+    alone it is known between bounds. Not estimable when all rows carry one label. Interval: Newcombe's for the two
+    rates at that threshold, its lower end 0 where Smirnov's test sees no difference. Source: Smirnov 1948; Siddiqi
+    2006 for its use in scorecards; Newcombe 1998.
     """
     n, reason = ranking.cube.rows, _unranked(ranking)
     if reason:
         return undefined(reason, n)
-    found = ranking.whole.separation
-    reached = np.cumsum(cells(whole).drawn()[:, :, ::-1], axis=2)
-    totals = reached[:, :, -1:]
-    kept = reached[(totals > 0).all(axis=(1, 2))]
-    apart = np.abs(np.diff(kept / kept[:, :, -1:], axis=1)).max(axis=(1, 2))
-    low, high = centred(apart, float(found.value), confidence)
-    return Estimate(
-        found.value,
-        n,
-        min(low, found.low),
-        min(1.0, high + found.high - float(found.value)),
-        bounds=found.bounds,
-        detail=f"The labels are farthest apart at a score of {found.score:.4g}.",
-    )
+    return _read(ranking.whole.separation(confidence), n, "The labels are farthest apart at a score of")
 
 
 @metric(
@@ -183,7 +167,7 @@ def precision_at_k(ranking: Ranking, confidence: float, *, k: float = 100) -> Es
     held = ranking.whole.positives + ranking.whole.negatives
     if held < k:
         return undefined(f"there are only {held:,g} rows, fewer than k = {k:,g}", n)
-    return _read(ranking.whole.top(int(k), confidence), n, "The last of them scores")
+    return _read(ranking.whole.top(int(k), confidence), n, "The last row among them scores")
 
 
 @metric(

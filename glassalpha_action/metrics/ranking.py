@@ -48,7 +48,10 @@ class Ranking:
         if self.rows is None or self.rows.score is None:
             return level_ladder(self.by(), 0)
         score, label, weight = self.rows.score, self.rows.label, self.rows.weight
-        return _counted(score, label) if weight is None else _weighed(score, label, weight)
+        if weight is None:
+            return _counted(score, label)
+        order = self._order[weight[self._order] > 0]
+        return _weighed(score[order], label[order], weight[order])
 
     def exact_between(self, name: str) -> bool:
         """Whether the levels of the axis `name` are ranked by their rows rather than by score bins."""
@@ -158,14 +161,13 @@ def _counted(score: Floats, label: Flags) -> Ladder:
 
 
 def _weighed(score: Floats, label: Flags, weight: Floats) -> Ladder:
-    kept = weight > 0
-    score, label, weight = score[kept], label[kept], weight[kept]
-    values, step = np.unique(score, return_inverse=True)
+    """The ladder of rows in order of score."""
+    new = np.flatnonzero(np.append(True, score[1:] != score[:-1])) if score.size else np.zeros(0, np.int64)
 
     def of(chosen: Flags, power: int) -> Floats:
-        return np.asarray(np.bincount(step[chosen], weight[chosen] ** power, values.size))
+        return np.asarray(np.add.reduceat(np.where(chosen, weight**power, 0.0), new))
 
-    return Ladder(values, of(label, 1), of(~label, 1), of(label, 2), of(~label, 2), exact=True)
+    return Ladder(score[new], of(label, 1), of(~label, 1), of(label, 2), of(~label, 2), exact=True)
 
 
 def _at_most(code: Ints, label: Flags, weight: Floats | None, levels: int) -> Floats:

@@ -201,6 +201,12 @@ def _gap_interval(means: list[Mean], value: float, confidence: float) -> tuple[f
     return min(value, max(0.0, low)), max(value, high)
 
 
+def _logarithm(one: Mean) -> Mean:
+    """The logarithm of a mean above 0, its variance by the delta method."""
+    variance = None if one.variance is None else one.variance / one.value**2
+    return Mean(math.log(one.value), variance, one.n)
+
+
 @metric(
     "Ratio of mean predictions",
     unit=Unit.ratio,
@@ -221,7 +227,7 @@ def mean_prediction_ratio(rows: Evidence, group: Slice, confidence: float) -> Es
 
     Range 0 to 1; 1 says that all groups are predicted the same amount on average. It does not look at outcomes. Not
     estimable with one group, or where a group's mean prediction is not above 0. Interval: normal for the logarithm of
-    that pair's ratio (delta method); none where a group of the pair has one row.
+    each pair's ratio (delta method), Bonferroni-corrected over all pairs; none where a group has one row.
     """
     rows, _, prediction = _both(rows)
     if len(group.compared) < 2:
@@ -234,9 +240,9 @@ def mean_prediction_ratio(rows: Evidence, group: Slice, confidence: float) -> Es
     if least.value <= 0:
         return undefined("a group's mean prediction is not above 0, so a ratio means nothing", rows.rows, groups)
     value = least.value / most.value
-    low = high = None
-    if least.variance is not None and most.variance is not None:
-        error = math.sqrt(least.variance / least.value**2 + most.variance / most.value**2)
-        low, high = (value * math.exp(sign * z_of(confidence) * error) for sign in (-1, 1))
+    logs = [_logarithm(one) for one in compared.values()]
+    close, far = _gap_interval(logs, math.log(most.value) - math.log(least.value), confidence)
+    low = None if far is None else min(value, math.exp(-far))
+    high = None if close is None else max(value, math.exp(-close))
     between = (group.axis.levels[lowest], group.axis.levels[highest])
     return Estimate(value, rows.rows, low, high, between=between, groups=groups, of="mean prediction")

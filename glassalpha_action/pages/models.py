@@ -10,11 +10,19 @@ from glassalpha_action.pages.portfolio import search_text
 from glassalpha_action.pages.render import render
 from glassalpha_action.pages.sparkline import Sparkline, sparkline
 from glassalpha_action.records import Audit, Comparison, Group, Measurement, Outcome, Severity, Unit, Verdict
-from glassalpha_action.report.words import required, short, shown, span
+from glassalpha_action.report import rules
+from glassalpha_action.report.background import questions
+from glassalpha_action.report.words import required, requirement, short, shown, span
 
 SHOWN_AUDITS = 6
 CURVE_POINTS = 16
 GROUP_CURVES = 4
+SHOWN_GROUPS = 20
+HEADLINE_RATES = frozenset({"selection rate", "true positive rate"})
+HEADLINES = frozenset({
+    "roc_auc", "average_precision", "accuracy", "precision", "recall", "expected_calibration_error", "brier_score",
+    "max_shift_degradation", "population_stability_index", "rmse", "mae", "r2",
+})  # fmt: skip
 WORST_FIRST = (
     Outcome.FAIL,
     Outcome.ERROR,
@@ -73,6 +81,7 @@ class FairnessTable:
     attribute: str | None
     findings: tuple[tuple[str, str], ...]
     lines: tuple[GroupLine, ...]
+    hidden: int = 0
 
 
 def model_page(model: Model, portfolio: Portfolio) -> Page:
@@ -100,10 +109,16 @@ def model_page(model: Model, portfolio: Portfolio) -> Page:
         age=portfolio.age(model),
         gates=gates,
         failed=[line for line in gates if line.verdict.failed],
-        unmet=[need for need in audit.requirements if not need.met],
+        unmet=[(requirement(need.name), need.message) for need in audit.requirements if not need.met],
         fairness=fairness,
         charts=charts,
         other=other_measurements(audit),
+        more=_unshown(audit),
+        changes=rules.changes(audit),
+        judged_by=rules.judged_by(audit),
+        notes=rules.notes(audit),
+        waivers=rules.waivers(audit),
+        contacts=questions(audit),
         card=_card(audit),
         history=_history(model),
         hidden_audits=max(0, len(model.past) - SHOWN_AUDITS),
@@ -158,17 +173,24 @@ def _margin(verdict: Verdict) -> str:
 
 
 def fairness_tables(audit: Audit) -> list[FairnessTable]:
-    """Each rate by group once, with the fairness metrics that are made of it."""
+    """The rates by group that gates judge and the headline one, each once, with the fairness metrics made of it."""
+    judged = {verdict.metric for verdict in audit.verdicts}
     tables: dict[tuple[object, ...], list[Measurement]] = {}
     for found in audit.measurements:
         known = audit.glossary.get(found.metric)
-        if found.groups and (known is None or known.family == "fairness"):
+        if found.groups and found.subject is None and (known is None or known.family == "fairness"):
             tables.setdefault((found.attribute, found.of, found.groups), []).append(found)
-    return [
-        FairnessTable(made[0].of or made[0].title, made[0].attribute, tuple(map(_finding, made)),
-                      tuple(map(_group_line, made[0].groups)))
-        for made in tables.values()
-    ]  # fmt: skip
+    gated = [made for made in tables.values() if any(found.metric in judged for found in made)]
+    head = [made for made in tables.values() if made[0].of in HEADLINE_RATES and not made[0].combines]
+    shown = [made for made in tables.values() if made in gated or made in head]
+    return [_fairness_table(made) for made in shown]
+
+
+def _fairness_table(made: list[Measurement]) -> FairnessTable:
+    first = made[0]
+    lines = tuple(_group_line(group) for group in first.groups[:SHOWN_GROUPS])
+    hidden = len(first.groups) - len(lines)
+    return FairnessTable(first.of or first.title, first.attribute, tuple(map(_finding, made)), lines, hidden)
 
 
 def _finding(found: Measurement) -> tuple[str, str]:
@@ -188,17 +210,21 @@ def _percent(value: float | None) -> float | None:
 
 
 def other_measurements(audit: Audit) -> list[tuple[Measurement, str, str]]:
-    """What was measured and has no gate: (measurement, value or reason, interval)."""
+    """The headline numbers that have no gate: (measurement, value, interval); the report has the others."""
     judged = {verdict.metric for verdict in audit.verdicts}
     return [
-        (
-            found,
-            found.reason or "not measured" if found.value is None else found.unit.show(found.value),
-            span(found.unit, found.low, found.high),
-        )
+        (found, found.unit.show(found.value), span(found.unit, found.low, found.high))
         for found in audit.measurements
-        if found.metric not in judged and found.attribute is None
+        if found.metric in HEADLINES and found.metric not in judged and found.attribute is None
+        if found.value is not None
     ]
+
+
+def _unshown(audit: Audit) -> int:
+    """How many metrics the audit holds beyond those on the page."""
+    shown = {verdict.metric for verdict in audit.verdicts} | HEADLINES
+    shown |= {found.metric for found in audit.measurements if found.of in HEADLINE_RATES}
+    return len({found.metric for found in audit.measurements} - shown)
 
 
 def charts_data(audit: Audit) -> dict[str, object]:

@@ -7,8 +7,10 @@ from dataclasses import dataclass
 
 from glassalpha_action.pages.data import Model, Page, Portfolio
 from glassalpha_action.pages.render import render
+from glassalpha_action.pages.waivers import waiver_lines
 from glassalpha_action.records import PolicyText, Severity, Verdict
 from glassalpha_action.report import words
+from glassalpha_action.report.background import ENFORCEMENT, questions
 
 CONSEQUENCE = {Severity.error: "blocks the model", Severity.warning: "asks for a review", Severity.info: "only informs"}
 
@@ -63,10 +65,18 @@ def policy_page(policy: Policy, portfolio: Portfolio) -> Page:
         root="../../../",
         portfolio=portfolio,
         review_due=review_due,
+        enforcement=ENFORCEMENT[policy.text.enforcement],
+        contacts=questions(newest.audit) if (newest := _newest(policy)) else "",
+        waived=waiver_lines(models, portfolio.as_of),
     )
     held = f"{words.count(len(gates), 'gate')}, {words.count(len(models), 'model')}"
     title = words.short(f"{policy.text.name} {policy.text.version}", 60)
     return Page(title, body, search=f"Policy {title}: {held}.")
+
+
+def _newest(policy: Policy) -> Model | None:
+    """The model whose audit has the text that is shown."""
+    return next((m for m in policy.models if m.audit.policy and m.audit.policy.sha256 == policy.text.sha256), None)
 
 
 def policies_page(portfolio: Portfolio) -> Page:

@@ -10,6 +10,7 @@ from glassalpha_action.pages.models import model_page
 from glassalpha_action.pages.policies import policies, policies_page, policy_page
 from glassalpha_action.pages.portfolio import models_page, portfolio_page
 from glassalpha_action.pages.render import render
+from glassalpha_action.pages.waivers import waivers_page
 
 
 def site(portfolio: Portfolio) -> dict[str, Page | bytes]:
@@ -27,6 +28,7 @@ def _all(portfolio: Portfolio) -> Iterator[tuple[str, Page | bytes]]:
     yield "about/index.md", about_page(portfolio)
     yield "models/index.md", models_page(portfolio)
     yield "policies/index.md", policies_page(portfolio)
+    yield "waivers/index.md", waivers_page(portfolio)
     yield "downloads/models.json", models_json(portfolio)
     yield "downloads/models.csv", models_csv(portfolio)
     for policy in policies(portfolio):

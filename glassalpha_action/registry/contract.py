@@ -95,12 +95,12 @@ class Registry(ABC):
         """Add an event to the chain; the same event is there once."""
         return self._append(rows.event_entry(event))
 
-    def append_records(self, contents: Iterable[bytes]) -> int:
-        """Add records by their contents, as `contents` of a registry and the files of a ledger hold them, in order.
+    def append_records(self, records: Iterable[bytes | Entry]) -> int:
+        """Add records in order: contents, as `contents` of a registry gives them, or what was read of a ledger's files.
 
         One transaction for all. A record whose id is there at its stage is left out; every link is made anew, so that a
         registry filled from nothing ends at the head of the chain it was filled from. Returns how many were new.
-        Raises UserError (5), and adds nothing, where one is damaged. Costs about 0.3 ms a record.
+        Raises UserError (5), and adds nothing, where one is damaged.
         """
         waiting: dict[str, list[Cells]] = {table: [] for table in schema.TABLES}
         with self.appending():
@@ -109,8 +109,8 @@ class Registry(ABC):
             cards: dict[str, Cells] = {row["model_id"]: row for row in self.fetch("SELECT * FROM inventory")}
             policies = {row["sha256"] for row in self.fetch("SELECT sha256 FROM policies")}
             head = before
-            for content in contents:
-                entry = rows.read_entry(content)
+            for record in records:
+                entry = record if isinstance(record, Entry) else rows.read_entry(record)
                 if (entry.id, entry.stage) in there:
                     continue
                 there.add((entry.id, entry.stage))

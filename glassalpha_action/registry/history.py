@@ -10,7 +10,7 @@ from typing import NamedTuple
 from pydantic import SecretStr
 
 from glassalpha_action.documents import UserError, plain
-from glassalpha_action.records import Audit, sha256
+from glassalpha_action.records import Audit
 from glassalpha_action.registry import chain, connect, ledger
 from glassalpha_action.registry.contract import Registry
 from glassalpha_action.registry.git import Blobs, Clone
@@ -105,8 +105,8 @@ def _extended(blobs: Blobs, changes: Iterable[Change], head: Head) -> Head:
             claimed = ledger.read_head(next(blobs.read([change.oid], HEAD_LIMIT)))
             continue
         written = next(blobs.read([change.oid], RECORD_LIMIT))
-        seq, _, content = ledger.read_record(File(change.path, change.oid), written)
-        digests[seq] = sha256(content)
+        seq, _, entry = ledger.read_record(File(change.path, change.oid), written)
+        digests[seq] = entry.digest
     for seq in sorted(digests):
         if seq != head.seq + 1:
             raise UserError(f"record {seq} does not follow record {head.seq}", exit_code=5)

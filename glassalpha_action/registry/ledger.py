@@ -18,10 +18,9 @@ from datetime import UTC, date, datetime
 from typing import Any, NamedTuple, NoReturn
 
 from pydantic import SecretStr
-from pydantic_core import from_json
 
 from glassalpha_action.documents import UserError, plain
-from glassalpha_action.records import canonical, sha256
+from glassalpha_action.records import canonical
 from glassalpha_action.registry import chain, rows
 from glassalpha_action.registry.git import Blobs, Clone
 from glassalpha_action.registry.patience import READING, Patience, persist
@@ -108,7 +107,8 @@ def read(remote: str, *, branch: str = BRANCH, token: SecretStr | None = None) -
     """
     with Clone(Remote.parse(remote, token)) as clone:
         at = open_branch(clone, branch)
-        yield from walk(clone, at, list(at.files.values()), Head(0, chain.GENESIS))
+        for entry in walk(clone, at, list(at.files.values()), Head(0, chain.GENESIS)):
+            yield entry.content
 
 
 def open_branch(clone: Clone, branch: str, below: int | None = None, depth: int | None = 1) -> Snapshot:
@@ -166,8 +166,8 @@ def write_head(head: Head) -> bytes:
     return canonical({"format": FORMAT, "link": head.link, "seq": head.seq})
 
 
-def walk(clone: Clone, at: Snapshot, files: Sequence[File], after: Head) -> Iterator[bytes]:
-    """The contents in `files`, the records that follow `after` up to the ledger's head, in order.
+def walk(clone: Clone, at: Snapshot, files: Sequence[File], after: Head) -> Iterator[Entry]:
+    """What is in `files`, the records that follow `after` up to the ledger's head, in order.
 
     UserError (5) names the first that is missing, damaged, out of place, or does not follow from the one before it.
     """
@@ -179,11 +179,11 @@ def walk(clone: Clone, at: Snapshot, files: Sequence[File], after: Head) -> Iter
         head = after
         files = [places[seq] for seq in sorted(places)]
         for file, written in zip(files, blobs.read((file.oid for file in files), RECORD_LIMIT), strict=True):
-            seq, link, content = read_record(file, written)
-            if link != chain.link(head.link, seq, sha256(content)):
+            seq, link, entry = read_record(file, written)
+            if link != chain.link(head.link, seq, entry.digest):
                 _broken(f"record {seq} does not follow from record {head.seq}")
             head = Head(seq, link)
-            yield content
+            yield entry
     if head != at.head:
         _broken(f"record {head.seq} is not what {HEAD_FILE} says")
 
@@ -205,15 +205,16 @@ def _places(blobs: Blobs, files: Sequence[File], after: int, last: int) -> dict[
     return places
 
 
-def read_record(file: File, written: bytes) -> tuple[int, str, bytes]:
-    """The seq, link and content of a record's file; UserError (5) where it is damaged or another record's."""
+def read_record(file: File, written: bytes) -> tuple[int, str, Entry]:
+    """The seq, link and entry of a record's file; UserError (5) where it is damaged or another record's."""
     try:
         seq, link, content = chain.read(written)
-        if path_of(from_json(content)) != file.path:
+        entry = rows.read_entry(content)
+        if path_of(entry.record) != file.path:
             raise ValueError("it is the file of another record")
-    except (ValueError, TypeError, KeyError, RecursionError) as error:
+    except (ValueError, TypeError, KeyError, UserError) as error:
         _broken(f"{file.path} is damaged: {plain(str(error), 100)}")
-    return seq, link, content
+    return seq, link, entry
 
 
 def path_of(record: Mapping[str, Any]) -> str:
@@ -268,8 +269,8 @@ def _receipts(
             if key not in at.files:
                 found[key] = mine[key]
                 continue
-            seq, link, content = read_record(at.files[key], next(blobs.read([at.files[key].oid], RECORD_LIMIT)))
-            there = Receipt(seq, link, sha256(content), new=True)
+            seq, link, entry = read_record(at.files[key], next(blobs.read([at.files[key].oid], RECORD_LIMIT)))
+            there = Receipt(seq, link, entry.digest, new=True)
             found[key] = there if mine.get(key) == there else Receipt(seq, link, there.digest, new=False)
     return tuple(found.values())
 

@@ -8,7 +8,10 @@ import zlib
 from collections.abc import Container, Mapping, Sequence
 from dataclasses import dataclass, fields
 from datetime import UTC, date, datetime
+from functools import cached_property
 from typing import Any, Literal, NamedTuple
+
+from pydantic_core import from_json
 
 from glassalpha_action.documents import UserError
 from glassalpha_action.records import Audit, Status, canonical, failed, headline, sha256
@@ -18,6 +21,8 @@ FORMAT = "glassalpha-record/1"
 MOMENT = "%Y-%m-%dT%H:%M:%SZ"
 MOMENT_SHAPE = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ", re.ASCII)
 CONTENT_LIMIT = 64 << 20
+DIGITS = bytes.maketrans(b"123456789", b"000000000")
+LONG_NUMBER = tuple(before + b"0" * 16 for before in (b":", b"[", b",", b"-"))
 STATUSES = {status.value: status for status in Status}
 MEASURED = ("metric", "attribute", "unit", "value", "exact", "reason", "low", "high", "confidence", "n")
 JUDGED = ("gate_id", "metric", "attribute", "severity", "outcome", "raw_outcome", "value", "low", "high", "n",
@@ -122,7 +127,7 @@ class Event:
     body: Mapping[str, Any]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Entry:
     """One submission on its way into the chain."""
 
@@ -132,7 +137,7 @@ class Entry:
     record: Mapping[str, Any]
     content: bytes
 
-    @property
+    @cached_property
     def digest(self) -> str:
         """The digest of the content."""
         return sha256(self.content)
@@ -204,13 +209,24 @@ def decompress(kept: bytes) -> bytes:
     return content
 
 
+def parse(content: bytes) -> Any:
+    """Plain data from canonical JSON; ValueError where it is none, or nested too deeply.
+
+    RFC 8785 writes doubles from 2**53 on as whole numbers: numbers so long are read as the doubles they were.
+    """
+    found, digits = from_json(content), content.translate(DIGITS)
+    if any(start in digits for start in LONG_NUMBER):
+        return json.loads(content, parse_int=lambda text: float(text) if len(text) > 15 else int(text))
+    return found
+
+
 def read_entry(content: bytes) -> Entry:
     """The entry whose content is `content`; UserError (5) where that is no record, or its id does not fit it.
 
     Neither is the audit checked against its schema nor are the bytes against RFC 8785: `Registry.verify` does both.
     """
     try:
-        record: dict[str, Any] = json.loads(content)
+        record: dict[str, Any] = parse(content)
         kind, identity, stage = record["kind"], record["id"], record["stage"]
         if record["format"] != FORMAT or stage not in STAGES or len(content) > CONTENT_LIMIT:
             raise ValueError("it is of another format")
@@ -266,7 +282,7 @@ def derived(
             for at, r in enumerate(audit["requirements"])
         ],
         "measurements": [
-            {"seq": seq, "position": at, "params": canonical(m["params"]).decode(), **{key: m[key] for key in MEASURED}}
+            {"seq": seq, "position": at, "params": _parameters(m["params"]), **{key: m[key] for key in MEASURED}}
             for at, m in enumerate(audit["measurements"])
         ],
         "models": [card] if record["stage"] == "main" and changed else [],
@@ -274,6 +290,10 @@ def derived(
             {"sha256": policy["sha256"], "seq": seq, "policy_id": policy["id"], **{key: policy[key] for key in POLICY}}
         ],
     }  # fmt: skip
+
+
+def _parameters(params: Mapping[str, Any]) -> str:
+    return canonical(params).decode() if params else "{}"
 
 
 def _card(audit: Mapping[str, Any], metadata: Mapping[str, str]) -> Cells:
@@ -353,7 +373,9 @@ def require_moment(text: str) -> None:
 def _encode(record: Mapping[str, Any]) -> bytes:
     try:
         content = canonical(record)
-    except ValueError as error:
+        parse(content)
+    except (ValueError, RecursionError) as error:
+        # What could not be read again would stand in the chain for ever.
         raise UserError(f"the record cannot be written as canonical JSON: {error}") from error
     if len(content) > CONTENT_LIMIT:
         raise UserError(f"the record is larger than {CONTENT_LIMIT >> 20} MB", exit_code=4)

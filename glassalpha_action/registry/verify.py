@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Protocol
@@ -92,7 +91,7 @@ def _bytes(kept: Mapping[str, Any]) -> bytes:
 
 
 def _content(kept: Mapping[str, Any]) -> dict[str, Any]:
-    record: dict[str, Any] = json.loads(_bytes(kept))
+    record: dict[str, Any] = rows.parse(_bytes(kept))
     return record
 
 
@@ -105,7 +104,7 @@ def _record_problems(fetch: Fetch, kept: Cells, walk: Walk, rejudge: Rejudge | N
     walk.seq, walk.link = kept["seq"], str(kept["link"])
     try:
         content = _bytes(kept)
-        record = json.loads(content)
+        record = rows.parse(content)
         expected = rows.derived(record, kept["seq"], *_known(record, walk))
         yield from _identity_problems(kept, content, record, rejudge)
     except ValidationError:

@@ -10,6 +10,9 @@ from glassalpha_action.report import words
 
 SMALL_GROUP = 30
 WIDE_INTERVAL = 0.2
+MOST_UNMEASURED = 40
+# A width of 0.2 says little of a number that has no scale of its own.
+NARROW = {Unit.share, Unit.difference, Unit.ratio, Unit.probability}
 MOST_FEATURES = 60
 PREDICTED = {"classification": ", the outcome the score predicts", "regression": "", "dataset": ""}
 ENFORCEMENT = {
@@ -155,14 +158,29 @@ def _not_enforced(audit: Audit) -> Iterator[str]:
 
 
 def _unmeasured(audit: Audit) -> Iterator[str]:
+    """What has no value, once for each reason, and the groups that have none though their metric does."""
+    without: dict[str, dict[str, list[str]]] = {}
+    silent: dict[str, dict[str, list[str]]] = {}
     for m in audit.measurements:
+        about = words.name(m.attribute) if m.attribute else ""
         if m.value is None:
-            about = f" for {words.name(m.attribute)}" if m.attribute else ""
-            yield words.sentence(f"{words.name(m.title)}{about}: {m.reason or 'no reason recorded'}")
-        silent = [g for g in m.groups if g.value is None and g.reason] if m.value is not None else []
-        if silent:
-            named = words.listed(f"{words.name(g.level)} ({g.reason})" for g in silent)
-            yield words.sentence(f"{words.name(m.of or m.title)} by {words.name(m.attribute or 'group')}: {named}")
+            reason = words.sentence(m.reason or "no reason recorded")
+            without.setdefault(reason, {}).setdefault(words.name(m.title), []).append(about)
+            continue
+        for group in m.groups:
+            if group.value is None and group.reason:
+                what = f"{words.name(m.of or m.title)} of {words.name(group.level)}"
+                silent.setdefault(words.sentence(group.reason), {}).setdefault(what, []).append(about)
+    for reasons in (without, silent):
+        for reason, lacking in reasons.items():
+            named = [f"{title}{_for(abouts)}" for title, abouts in lacking.items()]
+            yield f"{words.listed(named, MOST_UNMEASURED)}: {reason[:1].lower()}{reason[1:]}"
+
+
+def _for(abouts: list[str]) -> str:
+    """For which attributes, where for any."""
+    named = list(dict.fromkeys(about for about in abouts if about))
+    return f" (by {words.listed(named, 4)})" if named else ""
 
 
 def _small_groups(audit: Audit) -> Iterator[str]:
@@ -195,13 +213,14 @@ def _straddles(verdict: Verdict) -> bool:
 
 
 def _wide(audit: Audit) -> Iterator[str]:
+    wide: dict[str, list[str]] = {}
     for m in audit.measurements:
-        if m.unit is not Unit.rows and m.low is not None and m.high is not None and m.high - m.low > WIDE_INTERVAL:
-            about = f" for {words.name(m.attribute)}" if m.attribute else ""
-            yield (
-                f"{words.name(m.title)}{about}: the {words.interval(m.unit, m.low, m.high, m.confidence)} "
-                f"spans more than {WIDE_INTERVAL:g}."
-            )
+        known = m.low is not None and m.high is not None and m.unit in NARROW
+        if known and (m.high or 0.0) - (m.low or 0.0) > WIDE_INTERVAL:
+            wide.setdefault(words.name(m.title), []).append(words.name(m.attribute) if m.attribute else "")
+    if wide:
+        named = words.listed((f"{title}{_for(abouts)}" for title, abouts in wide.items()), MOST_UNMEASURED)
+        yield f"The interval spans more than {WIDE_INTERVAL:g}: {named}."
 
 
 def definitions(audit: Audit) -> tuple[tuple[str, str], ...]:
@@ -279,4 +298,6 @@ def policy(audit: Audit) -> tuple[Fact, ...]:
 def questions(audit: Audit) -> str:
     """Whom to ask, as the policy names them: "Policy questions: risk@example.com"; empty where it names nobody."""
     contacts = audit.policy.contacts if audit.policy else {}
-    return "; ".join(f"{words.human(words.name(what, 40))} questions: {words.name(who)}" for what, who in contacts.items())
+    return "; ".join(
+        f"{words.human(words.name(what, 40))} questions: {words.name(who)}" for what, who in contacts.items()
+    )

@@ -22,7 +22,7 @@ EFFECTS = {
 CATEGORIES = {"waiver": "waiver", "mitigated": "risk mitigated", "false_positive": "false positive"}
 JUDGED_BY = {
     "base": "the base commit's rules, which are the stricter",
-    "head": "this commit's own rules, which the base commit's do not exceed",
+    "head": "this commit's own rules; the base commit's give no stricter verdict",
 }
 
 

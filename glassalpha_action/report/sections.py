@@ -9,6 +9,9 @@ from glassalpha_action.records import AttributeSummary, Audit, Better, Group, Me
 from glassalpha_action.report import charts, words
 from glassalpha_action.report.charts import Plot
 
+MOST_COLUMNS = 5
+MOST_ROWS = 12
+DRAWN = 4
 BETTER = {Better.higher: "higher is better", Better.lower: "lower is better", Better.neither: ""}
 
 
@@ -42,6 +45,7 @@ class Table:
     columns: tuple[tuple[str, str], ...]
     rows: tuple[tuple[str, str, tuple[tuple[str, str], ...]], ...]
     plots: tuple[Plot, ...]
+    more: str = ""
 
 
 @dataclass(frozen=True)
@@ -83,8 +87,10 @@ def sections(audit: Audit) -> tuple[Section, ...]:
     known = {family for _, _, families, _ in SECTIONS for family in families}
     other = {_family(m, audit) for m in audit.measurements} - known
     catalogue = (*SECTIONS, ("other", "Other measurements", tuple(sorted(other)), "Measurements of no listed family."))
+    order = {metric: place for place, metric in enumerate(dict.fromkeys(v.metric for v in audit.verdicts))}
+    ranked = sorted(audit.measurements, key=lambda m: order.get(m.metric, len(order)))
     made = (
-        section(audit, key, title, lead, [m for m in audit.measurements if _family(m, audit) in families])
+        section(audit, key, title, lead, [m for m in ranked if _family(m, audit) in families])
         for key, title, families, lead in catalogue
     )
     return tuple(section for section in made if section is not None)
@@ -96,16 +102,20 @@ def _family(measurement: Measurement, audit: Audit) -> str:
 
 
 def section(audit: Audit, key: str, title: str, lead: str, found: list[Measurement]) -> Section | None:
-    """The section of the measurements `found`; None where none of them has a value and nothing can be drawn."""
+    """The section of the measurements `found`; None where none of them has a value and nothing can be drawn.
+
+    What has no value stands among the limits of the evidence, once for each reason.
+    """
+    measured = [m for m in found if m.value is not None]
     plots = {"performance": charts.performance, "calibration": charts.calibration}.get(key, charts.none)(audit)
-    if all(m.value is None for m in found) and not plots:
+    if not measured and not plots:
         return None
-    levels = {m.confidence for m in found if m.confidence is not None and m.low is not None}
+    levels = {m.confidence for m in measured if m.confidence is not None and m.low is not None}
     return Section(
         key,
         title,
         lead,
-        tuple(_metrics(audit, found)),
+        tuple(_metrics(audit, measured)),
         f"{100 * levels.pop():g}% interval" if len(levels) == 1 else "Interval",
         tuple(_tables(audit, found, drawn=key == "fairness", robust=key == "robustness")),
         plots,
@@ -133,12 +143,16 @@ def _line(measurement: Measurement) -> Line:
     notes = []
     if measurement.reason is not None:
         notes.append(words.sentence(measurement.reason))
+    if measurement.bounds:
+        low, high = (unit.show(end) for end in measurement.bounds)
+        if low != high:
+            notes.append(f"Without the rows it is known to lie between {low} and {high}.")
     if measurement.detail:
         notes.append(words.sentence(measurement.detail))
     if measurement.params:
         given = (f"{words.human(key).lower()} {value:g}" for key, value in sorted(measurement.params.items()))
         notes.append(f"Measured with {words.listed(given)}.")
-    if measurement.p_value is not None:
+    if measurement.p_value is not None and "p = " not in (measurement.detail or ""):
         notes.append(_p_value(measurement.p_value))
     return Line(
         about,
@@ -155,12 +169,16 @@ def _p_value(value: float) -> str:
 
 
 def _columns(found: list[Measurement], attribute: str | None, subject: str | None) -> list[Measurement]:
-    """The measurements of `attribute` and `subject` that say more of a group than its rows, each rate once."""
+    """The measurements of `attribute` and `subject` that say more of a group than its rows, each rate once.
+
+    What is 0 in every group is said by the metric itself.
+    """
     seen: set[tuple[str, tuple[Group, ...]]] = set()
     columns = []
     for measurement in found:
         key = (measurement.of or measurement.title, measurement.groups)
         has_rate = any(group.reason or group.value not in (None, group.n) for group in measurement.groups)
+        has_rate &= any(group.value != 0 for group in measurement.groups)
         if (measurement.attribute, measurement.subject) == (attribute, subject) and has_rate and key not in seen:
             seen.add(key)
             columns.append(measurement)
@@ -170,18 +188,23 @@ def _columns(found: list[Measurement], attribute: str | None, subject: str | Non
 def _tables(audit: Audit, found: list[Measurement], *, drawn: bool, robust: bool) -> Iterator[Table]:
     known = {summary.name: summary for summary in audit.data.attributes}
     for place, (attribute, subject) in enumerate(dict.fromkeys((m.attribute, m.subject) for m in found)):
-        columns = _columns(found, attribute, subject)
-        if columns:
-            summary = None if subject else known.get(attribute or "")
-            whose = f"{subject}s and {words.name(attribute or '')}" if subject else f"By {words.name(attribute or '')}"
+        every = _columns(found, attribute, subject)
+        summary = None if subject else known.get(attribute or "")
+        whose = f"{subject}s and {words.name(attribute or '')}" if subject else f"By {words.name(attribute or '')}"
+        for start in range(0, len(every), MOST_COLUMNS):
+            columns = every[start : start + MOST_COLUMNS]
+            rows = tuple(_rows(columns, summary))
+            # Levels of an attribute are all shown; features and scenarios are in order of what they weigh.
+            most = len(rows) if attribute and not subject else MOST_ROWS
             yield Table(
-                _heading(columns[0])[0] if attribute is None else whose,
+                _heading(columns[0])[0] if attribute is None else f"{whose}{', continued' if start else ''}",
                 subject or (words.name(attribute) if attribute else "Scenario" if robust else "Group"),
                 tuple(_heading(column) for column in columns),
-                tuple(_rows(columns, summary)),
-                tuple(charts.rates(column, f"rate-{place + 1}-{k + 1}") for k, column in enumerate(columns))
-                if drawn and not subject
+                rows[:most],
+                tuple(charts.rates(column, f"rate-{place + 1}-{k + 1}") for k, column in enumerate(columns[:DRAWN]))
+                if drawn and not subject and not start
                 else (),
+                f"{words.count(len(rows) - most, 'more row')} in audit.json." if len(rows) > most else "",
             )
 
 

@@ -6,7 +6,9 @@ import textwrap
 from collections.abc import Iterator
 
 from glassalpha_action.records import Audit, Outcome, Severity, Status, Verdict
+from glassalpha_action.report.rules import changes, notes, waivers
 from glassalpha_action.report.words import MET, OUTCOMES, STATUSES, UNMET, name
+from glassalpha_action.report.words import requirement as requirement_name
 
 TINTS = {"good": "green", "bad": "red", "caution": "yellow", "neutral": "yellow"}
 
@@ -28,14 +30,18 @@ def render_text(audit: Audit, width: int = 100, *, colour: bool = False) -> str:
             f"  {name(audit.policy.name)} {name(audit.policy.version)}, as of {audit.provenance.as_of}, "
             f"{audit.data.rows:,} rows"
         )
-    lines += [f"  {name(note)}" for note in (*audit.notes, *audit.data.notes, *audit.data.warnings)]
+    for note in (*notes(audit), *audit.data.notes, *audit.data.warnings):
+        lines += _wrapped(note, width, indent=2)
     lines.append("")
+    for change in changes(audit):
+        lines.append(f"  {paint(f'{change.look.icon} {change.look.word.upper():<14}', TINTS[change.look.tone])} rules")
+        lines += _wrapped(change.text, width)
     for verdict in audit.verdicts:
         mark = OUTCOMES[verdict.outcome]
         tint = "yellow" if mark.tone == "bad" and verdict.severity is not Severity.error else TINTS[mark.tone]
         lines.append(
             f"  {paint(f'{mark.icon} {verdict.outcome.value:<14}', tint)} "
-            f"{verdict.severity.value:<8} {name(verdict.gate, 60)}"
+            f"{verdict.severity.value:<8} {name(verdict.gate, 60)}{_before(verdict)}"
         )
         lines += _wrapped(verdict.message, width)
         lines += _advice(verdict, width)
@@ -43,11 +49,25 @@ def render_text(audit: Audit, width: int = 100, *, colour: bool = False) -> str:
         mark = MET if requirement.met else UNMET
         lines.append(
             f"  {paint(f'{mark.icon} {mark.word.upper():<14}', TINTS[mark.tone])} {'required':<8} "
-            f"{requirement.name.replace('_', ' ').removesuffix(' required')}"
+            f"{requirement_name(requirement.name).lower().removesuffix(' required')}"
         )
         if not requirement.met:
             lines += _wrapped(requirement.message, width)
+    for waiver in waivers(audit):
+        if waiver.look.word != "In force":
+            lines.append(
+                f"  {paint(f'{waiver.look.icon} {waiver.look.word.upper():<14}', TINTS[waiver.look.tone])} waiver"
+            )
+            lines += _wrapped(waiver.message, width)
+    if audit.reaudit_by:
+        lines += _wrapped(f"The next audit is due by {audit.reaudit_by}.", width, indent=2)
     return "\n".join(lines) + "\n"
+
+
+def _before(verdict: Verdict) -> str:
+    """The outcome without the waiver."""
+    raw = OUTCOMES[verdict.raw_outcome].word.lower()
+    return "" if verdict.raw_outcome is verdict.outcome else f" (without the waiver: {raw})"
 
 
 def _count(audit: Audit) -> str:

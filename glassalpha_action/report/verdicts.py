@@ -115,7 +115,9 @@ def _why(audit: Audit) -> str:
     unmet = [requirement.name for requirement in audit.requirements if not requirement.met]
     text += [phrase for name, phrase in BESIDE.items() if name in unmet]
     if unmet := [name for name in unmet if name not in BESIDE]:
-        text.append(f"{words.count(len(unmet), 'reproducibility requirement')} {'is' if len(unmet) == 1 else 'are'} not met")
+        text.append(
+            f"{words.count(len(unmet), 'reproducibility requirement')} {'is' if len(unmet) == 1 else 'are'} not met"
+        )
     return words.listed(text)
 
 

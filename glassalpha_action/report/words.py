@@ -148,7 +148,7 @@ def sentence(text: str) -> str:
 
 def first_sentence(text: str) -> str:
     """The first sentence of a definition: what a reader needs beside the number."""
-    return re.split(r"(?<=[.!?])\s+(?=[A-Z])", text, maxsplit=1)[0]
+    return re.split(r"\n\s*\n|(?<=[^\W_][.!?])(?<!e\.g\.)(?<!i\.e\.)(?<!vs\.)\s+", text, maxsplit=1)[0]
 
 
 def requirement(identifier: str) -> str:

@@ -18,7 +18,6 @@ from glassalpha_action.cli.main import main
 from tests.cli.conftest import Run
 from tests.workspace import CONFIG, POLICY, make, table
 
-
 INPUTS = ("audit", "--config", "audit.yaml", "--policy-gates", "policy.yaml")
 AUDIT = (*INPUTS, "--as-of", "2025-01-05", "--output", "out/r.json")
 

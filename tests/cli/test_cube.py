@@ -39,7 +39,8 @@ def gates() -> str:
     head = "policy_name: All\nversion: '1'\ngates:\n"
     for i, name in enumerate(CATALOGUE):
         for comparison, threshold in (("less_than", 0.05 + i / 1000), ("greater_than", 0.5 + i / 1000)):
-            head += f"  - {{name: {name} {comparison}, metric: {name}, comparison: {comparison}, threshold: {threshold}, severity: warning}}\n"
+            head += f"  - {{name: {name} {comparison}, metric: {name}, severity: warning,\n"
+            head += f"     comparison: {comparison}, threshold: {threshold}}}\n"
     return head
 
 
@@ -50,7 +51,9 @@ def folder(tmp_path: Path) -> Path:
 
 
 def audited(run: Run, name: str, *arguments: str) -> Any:
-    code, _, err = run("audit", "--config", "audit.yaml", "--policy-gates", "policy.yaml", *AS_OF, "--output", name, *arguments)
+    code, _, err = run(
+        "audit", "--config", "audit.yaml", "--policy-gates", "policy.yaml", *AS_OF, "--output", name, *arguments
+    )
     assert code in {0, 1}, err
     return json.loads(Path(name).read_bytes())
 
@@ -161,7 +164,10 @@ def test_a_query_that_the_warehouse_runs_itself(run: Run, folder: Path) -> None:
         warehouse.sql(query).write_csv("cells.csv", header=True)
     run("cube", "build", "--config", "audit.yaml", "--output", "here.json")
     Path("rows.csv").unlink()
-    theirs, ours = audited(run, "a.json", "--from-cube", "cells.csv"), audited(run, "b.json", "--from-cube", "here.json")
+    theirs, ours = (
+        audited(run, "a.json", "--from-cube", "cells.csv"),
+        audited(run, "b.json", "--from-cube", "here.json"),
+    )
     assert theirs["measurements"] == ours["measurements"]
     assert theirs["provenance"]["cube"]["engine"] == "duckdb SQL"
     run("cube", "sql", "--config", "audit.yaml", "--dialect", "spark", "--output", "q/cube.sql")
@@ -250,7 +256,8 @@ def test_what_is_no_cube_is_refused(run: Run, folder: Path, name: str, content: 
         (("build", "--config", "audit.yaml", "--output", "c.xlsx"), "no cube has this ending"),
         (("build", "--config", "audit.yaml", "--output", "c.json", "--memory-limit", "1GB"), "only --engine duckdb"),
         (("build", "--config", "audit.yaml", "--output", "c.json", "--grid", "7"), "--grid"),
-        (("build", "--config", "audit.yaml", "--output", "c.json", "--engine", "duckdb", "--memory-limit", "x"), "DuckDB cannot"),
+        (("build", "--config", "audit.yaml", "--output", "c.json", "--engine", "duckdb", "--memory-limit", "x"),
+         "DuckDB cannot"),
         (("sql", "--config", "audit.yaml", "--dialect", "oracle"), "--dialect"),
         (("sql", "--config", "audit.yaml", "--dialect", "spark", "--table", "a."), "is no name of a table"),
         (("sql", "--config", "none.yaml", "--dialect", "spark"), "there is no such file"),
@@ -263,7 +270,12 @@ def test_a_bad_command(run: Run, folder: Path, arguments: tuple[str, ...], words
 
 
 def test_rows_that_cannot_be_counted_elsewhere(run: Run, tmp_path: Path) -> None:
-    make(tmp_path, CONFIG.replace("score_column: score", "score_column: score\n  weight_column: w"), "repaid,score,sex,w\n1,0.5,f,2\n0,0.4,m,0.5\n", POLICY)
+    make(
+        tmp_path,
+        CONFIG.replace("score_column: score", "score_column: score\n  weight_column: w"),
+        "repaid,score,sex,w\n1,0.5,f,2\n0,0.4,m,0.5\n",
+        POLICY,
+    )
     for arguments in (("sql", "--dialect", "postgres"), ("build", "--engine", "duckdb", "--output", "c.json")):
         code, _, err = run("cube", *arguments, "--config", "audit.yaml")
         assert code == 2
@@ -271,10 +283,12 @@ def test_rows_that_cannot_be_counted_elsewhere(run: Run, tmp_path: Path) -> None
     assert run("cube", "build", "--config", "audit.yaml", "--output", "c.json")[0] == 0
     found = audited(run, "r.json", "--from-cube", "c.json")
     assert found["data"]["weighted"]
-    assert {key(m): m["value"] for m in found["measurements"] if not m["bounds"] and m["value"] is not None}.items() <= {
-        key(m): m["value"] for m in audited(run, "s.json")["measurements"]
-    }.items()
-    make(tmp_path, CONFIG.replace("  score_column: score\n", "").replace("  threshold", "  path: m.joblib\n  threshold"))
+    assert {
+        key(m): m["value"] for m in found["measurements"] if not m["bounds"] and m["value"] is not None
+    }.items() <= {key(m): m["value"] for m in audited(run, "s.json")["measurements"]}.items()
+    make(
+        tmp_path, CONFIG.replace("  score_column: score\n", "").replace("  threshold", "  path: m.joblib\n  threshold")
+    )
     code, _, err = run("cube", "sql", "--dialect", "spark", "--config", "audit.yaml")
     assert code == 2
     assert "only rows that hold their predictions can be counted" in err

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import shutil
 import sqlite3
 from pathlib import Path
 
@@ -61,6 +62,30 @@ def test_the_commit_under_audit_is_read_and_clean(action: Action, workspace: Pat
     assert provenance["git_commit"] == next(head).read_text().strip()
     assert provenance["git_clean"] is True
     assert provenance["isolation"]
+
+
+def test_a_change_that_weakens_the_policy_is_judged_by_the_base_commits(action: Action, workspace: Path) -> None:
+    shutil.copytree(workspace, aside := workspace.parent / "base")
+    policy = workspace / POLICY
+    policy.write_text(re.sub(r"threshold: [\d.]+", "threshold: 9999", policy.read_text()).replace("greater", "less"))
+    commit(workspace)
+    base = aside.rename(workspace / ".base")
+    for path in (policy, base, *base.rglob("*")):
+        os.chown(path, RUNNER, RUNNER)
+
+    alone = action.run(workspace, config=BIASED, as_of=DAY, formats="md")
+    assert alone.outputs["status"] == "PASSED", "by its own rules the bad model passes"
+    assert "from this pull request only" in alone.summary
+
+    ran = action.run(workspace, config=BIASED, as_of=DAY, formats="html pdf", base_path=".base")
+    assert ran.exit_code == 1, ran.log
+    assert ran.outputs["status"] == "BLOCKED"
+    assert {gate["gate"] for gate in json.loads(ran.outputs["failed-gates"])} >= {"Demographic Parity"}
+    order = [ran.summary.index(part) for part in ("# ✕ Blocked", "| Demographic Parity | ✕ Fail", "▼ Weakened")]
+    assert order == sorted(order)
+    assert "Judged by the base commit's rules" in ran.summary
+    assert any("weakened rule" in mark for mark in ran.annotations)
+    assert ran.outputs["models-audited"] == "1"
 
 
 def test_a_passing_model_exits_zero_and_is_recorded_and_shown(action: Action, workspace: Path) -> None:

@@ -62,6 +62,6 @@ def test_a_folder_that_is_not_there_is_a_wrong_input(workspace: Path) -> None:
 
 def test_a_password_in_the_registrys_address_is_not_shown(workspace: Path) -> None:
     ran = invoke(workspace, mode="site", registry_url="postgresql://me:hunter2@db/registry")
-    assert ran.return_value == 2
+    assert ran.return_value == 4
     written = (workspace.parent / "output").read_text() + (workspace.parent / "summary").read_text()
     assert "hunter2" not in ran.output + written

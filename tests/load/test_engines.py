@@ -140,7 +140,7 @@ def write_csv(path: Path) -> pd.DataFrame:
     frame["sex"] = frame["sex"].fillna("")
     frame["age group"] = frame["age group"].map(lambda v: "NA" if pd.isna(v) else repr(v))
     frame["repaid"] = frame["repaid"].map({0.0: "0", 1.0: "1.0"})
-    frame["spare"] = frame["spare"].map({0: "007", 1: "x,\n\"y\""})
+    frame["spare"] = frame["spare"].map({0: "007", 1: 'x,\n"y"'})
     frame.to_csv(path, index=False)
     return frame
 
@@ -244,7 +244,7 @@ def test_small_cells_are_suppressed_at_the_source(tmp_path: Path, postgres: serv
 def test_what_an_engine_cannot_read(tmp_path: Path, name: str) -> None:
     (tmp_path / name).write_bytes(b"x")
     layout = layout_of(counting.config(tmp_path), "x")
-    with pytest.raises(UserError, match="--engine duckdb reads .parquet and .csv"):
+    with pytest.raises(UserError, match=r"--engine duckdb reads \.parquet and \.csv"):
         engines.count_with_duckdb(tmp_path / name, layout)
     with pytest.raises(UserError, match="does not exist"):
         engines.count_with_duckdb(tmp_path / "none.parquet", layout)

@@ -36,8 +36,8 @@ def refused(folder: Path, content: bytes, name: str = "rows.csv") -> str:
 FRAME = pd.DataFrame({"repaid": [1, 0], "score": [0.9, 0.1], "sex": ["m", None], "income": [1.5, None]})
 WRITERS = {
     "csv": lambda path: FRAME.to_csv(path, index=False),
-    "parquet": lambda path: FRAME.to_parquet(path),
-    "feather": lambda path: FRAME.to_feather(path),
+    "parquet": FRAME.to_parquet,
+    "feather": FRAME.to_feather,
     "jsonl": lambda path: FRAME.to_json(path, orient="records", lines=True),
 }
 WANTED = Wanted(("repaid", "sex"), ("score",), ("income",))

@@ -14,6 +14,7 @@ from sklearn.metrics import average_precision_score, log_loss, roc_curve
 from glassalpha_action.cube import build
 from glassalpha_action.evidence import Evidence
 from glassalpha_action.metrics import CATALOGUE
+from glassalpha_action.metrics.intervals import newcombe
 from glassalpha_action.metrics.ranking import Ranking
 from glassalpha_action.records import Measurement
 from tests.metrics.rows import any_rows, counts, evidence, random_rows, single
@@ -87,6 +88,23 @@ def test_the_false_positive_rate_allowed_is_the_decimal_written() -> None:
     assert single("recall_at_fpr", rows, fpr=0.3).exact == "1"
     assert single("recall_at_fpr", rows, fpr=0.29).exact == "0"
     assert "No threshold" in str(single("recall_at_fpr", rows, fpr=0.29).detail)
+
+
+def test_the_interval_of_the_largest_distance_is_newcombes_where_it_stands() -> None:
+    rows = evidence([1] * 40 + [0] * 60, score=[0.9] * 30 + [0.1] * 10 + [0.9] * 12 + [0.1] * 48)
+    found = single("ks_statistic", rows)
+    assert found.exact == "11/20"
+    assert (found.low, found.high) == pytest.approx(newcombe((30, 40), (12, 60), 0.95))
+    assert found.detail == "The labels are farthest apart at a score of 0.9."
+
+
+def test_a_distance_that_chance_explains_may_be_none() -> None:
+    held = []
+    for seed in range(200):
+        draw = np.random.default_rng(seed)
+        rows = evidence((draw.uniform(size=150) < 0.3).tolist(), score=draw.uniform(size=150).tolist())
+        held.append(single("ks_statistic", rows).low == 0)
+    assert np.mean(held) >= 0.95
 
 
 def test_precision_of_the_top_by_hand() -> None:

@@ -247,3 +247,31 @@ def test_which_way_is_better_agrees_with_perfection() -> None:
         if a.value is not None and b.value is not None and CATALOGUE[a.metric].family == "performance":
             better = a.value >= b.value if a.better is Better.higher else a.value <= b.value
             assert better, a.metric
+
+
+@pytest.mark.parametrize("seed", range(2))
+def test_combinations_of_attributes_are_groups_like_any_others(seed: int) -> None:
+    rows = random_rows(seed, n=500)
+    g, h = rows.attributes
+    levels = tuple(f"{a} & {b}" for a in g.levels for b in h.levels)
+    joined = replace(rows, attributes=(replace(g, name="g & h", levels=levels, codes=g.codes * 2 + h.codes),))
+    cube, other = build(rows), build(joined)
+    for metric in CATALOGUE.values():
+        if metric.per_attribute and metric.id not in DRAWN:
+            combined = metric.measure_over(("g", "h"), rows, cube, 0.95, {})
+            (alone,) = metric.measure(joined, other, 0.95, {})
+            assert alike(values(combined), values(alone)), metric.id
+            assert alike([combined.low, combined.high], [alone.low, alone.high]), metric.id
+
+
+def test_missing_values_can_be_counted_as_a_group_by_every_metric() -> None:
+    rows = random_rows(3, n=300)
+    g = [None if k % 7 == 0 else "ab"[k % 2] for k in range(300)]
+    assert rows.score is not None
+    some = evidence(rows.label.tolist(), score=rows.score.tolist(), g=g)
+    named = evidence(rows.label.tolist(), score=rows.score.tolist(), g=["zz" if v is None else v for v in g])
+    for metric in CATALOGUE.values():
+        if metric.per_attribute and metric.judges == "decisions" and metric.id not in DRAWN:
+            counted = metric.measure_over(("g",), some, build(some), 0.95, {}, missing=True)
+            (plain,) = metric.measure(named, build(named), 0.95, {})
+            assert alike([counted.value], [plain.value]), metric.id
