@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime
+import subprocess
 import sys
 import types
 from pathlib import Path
@@ -13,6 +14,7 @@ import glassalpha
 from glassalpha_action.records import Status
 from glassalpha_action.registry import connect
 from tests import samples
+from tests.generated import ROOT
 from tests.registry.backends import NOW, fill
 
 SCRIPT = """
@@ -60,6 +62,18 @@ plt.savefig("reports/portfolio_dashboard.pdf")
 """
 
 
+TRAINING = """
+# scripts/track_training.py
+training_log = {
+    "date": "2025-01-15",
+    "session": "Introduction to Model Auditing",
+    "attendees": 12,
+    "teams_represented": ["credit-risk", "fraud", "lending"],
+    "feedback_score": 4.6
+}
+"""
+
+
 class Axes:
     """Takes the calls that the script makes, and keeps what it was given."""
 
@@ -101,3 +115,19 @@ def test_the_clock_of_the_public_api_is_todays_utc_date(tmp_path: Path) -> None:
         registry.submit(samples.audit("today", as_of=before.isoformat()), recorded_at=NOW)
         registry.submit(samples.audit("long_ago", as_of="2000-01-01"), recorded_at=NOW)
         assert [row.model_id for row in registry.query_all(last_n_days=1)] == ["today"]
+
+
+def test_both_scripts_run_as_they_are_printed(tmp_path: Path) -> None:
+    url = str(tmp_path / "registry.db")
+    today = datetime.datetime.now(datetime.UTC).date().isoformat()
+    with connect(url, create=True) as registry:
+        for status in (Status.PASSED, Status.REVIEW, Status.BLOCKED):
+            registry.submit(samples.audit(status.value, status, today), recorded_at=NOW)
+    (tmp_path / "reports").mkdir()
+    for script in (SCRIPT.replace("postgresql://host/registry", url), TRAINING):
+        done = subprocess.run(
+            [sys.executable, "-c", script], cwd=tmp_path, capture_output=True, text=True, check=False,
+            env={"MPLBACKEND": "Agg", "MPLCONFIGDIR": str(tmp_path), "PATH": "/usr/bin:/bin", "PYTHONPATH": str(ROOT)},
+        )  # fmt: skip
+        assert done.returncode == 0, done.stderr
+    assert (tmp_path / "reports" / "portfolio_dashboard.pdf").read_bytes().startswith(b"%PDF")
