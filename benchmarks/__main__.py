@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from benchmarks import commands, decisions, engine, ledger, registry
+from benchmarks import commands, coverage, decisions, engine, ledger, registry
 
 if __name__ == "__main__":
-    for benchmark in (commands, engine, decisions, registry, ledger):
+    for benchmark in (commands, engine, coverage, decisions, registry, ledger):
         print(f"\n{benchmark.__doc__}")
         benchmark.run()

@@ -131,6 +131,17 @@ def test_the_id_follows_every_input() -> None:
     assert ga.audit_predictions(**base).audit_id == ids[0]
 
 
+def test_the_id_follows_the_last_bit_of_every_prediction() -> None:
+    given = arrays(24)
+    ids = {ga.audit_predictions(**given, as_of="2025-01-05").audit_id}
+    for i in range(24):
+        for to in (0.0, 1.0):
+            score = given["y_score"].copy()
+            score[i] = np.nextafter(score[i], to)
+            ids.add(ga.audit_predictions(**{**given, "y_score": score}, as_of="2025-01-05").audit_id)
+    assert len(ids) == 1 + 2 * 24
+
+
 GOOD: dict[str, Any] = {"y_true": [1, 0], "y_score": [0.9, 0.1]}
 
 

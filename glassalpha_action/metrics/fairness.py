@@ -156,7 +156,7 @@ def scoring_rate_ratio(rows: Evidence, ranking: Ranking, group: Slice, confidenc
     """
     if not ranking.scored:
         return undefined(NO_SCORES, rows.rows)
-    if not rows.rows:
+    if not ranking.cube.rows:
         return undefined(gaps.ONE_GROUP, 0)
     side = 1 if group.favorable_positive else -1
     above, _ = ranking.beyond(group.axis.name, ranking.whole.median, side)

@@ -223,7 +223,7 @@ def log_loss(rows: Evidence, ranking: Ranking, confidence: float) -> Estimate:
     Range 0 to 36; always saying the base rate b costs −b·ln b − (1 − b)·ln(1 − b), at most 0.69. Needs rows. Not
     estimable without scores or rows. Interval: normal, from the spread of the rows' losses. Source: Good 1952.
     """
-    if not ranking.scored or not rows.rows:
-        return undefined(NO_SCORES if rows.rows else "there are no rows", rows.rows)
+    if not ranking.scored or not ranking.cube.rows:
+        return undefined("there are no rows" if ranking.scored else NO_SCORES, rows.rows)
     value, low, high = ranking.whole.log_loss(confidence)
     return Estimate(value, ranking.cube.rows, low, high)

@@ -55,6 +55,8 @@ TRIGGERS = (
         for table in schema.TABLES
     ),
 )
+GUARDED = """SELECT c.relname, t.tgname FROM pg_trigger t JOIN pg_class c ON c.oid = t.tgrelid
+WHERE c.relnamespace = current_schema()::regnamespace AND t.tgenabled IN ('O', 'A')"""
 REMARKS = tuple(
     f"COMMENT ON {what} IS '{remark.replace(chr(39), chr(39) * 2)}'"
     for table in schema.describe()
@@ -154,8 +156,12 @@ class PostgresRegistry(Registry):
             yield
 
     def damage(self) -> list[str]:
-        """Nothing: PostgreSQL checks its own pages as it reads them."""
-        return []
+        """Triggers that were removed or switched off; its own pages PostgreSQL checks as it reads them."""
+        found = self.fetch(GUARDED)
+        guarded = {(row["relname"], row["tgname"]) for row in found}
+        wanted = [("records", "next_only"), *((table, "append_only") for table in schema.TABLES)]
+        return [f"the trigger {name} of {table} was removed or switched off" for table, name in wanted
+                if (table, name) not in guarded]  # fmt: skip
 
     def close(self) -> None:
         """Close the connection."""

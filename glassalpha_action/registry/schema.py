@@ -197,6 +197,17 @@ class Table(NamedTuple):
     columns: tuple[Column, ...]
 
 
+def view_queries() -> tuple[tuple[str, str], ...]:
+    """Each view's name and the query it stands for."""
+    return tuple(re.findall(r"CREATE VIEW (\w+) AS --.*\n([\s\S]*)", sql)[0] for sql in VIEWS)
+
+
+def described_objects() -> dict[str, str]:
+    """The statement that made each view, index and trigger of an SQLite registry, by name."""
+    made = (*VIEWS, *INDEXES, NEXT_ONLY, *UNCHANGED)
+    return {re.findall(r"CREATE (?:VIEW|INDEX|TRIGGER) (\w+)", sql)[0]: sql.strip() for sql in made}
+
+
 def describe() -> tuple[Table, ...]:
     """The tables as they are declared above."""
     return tuple(_described(sql) for sql in CREATE)

@@ -88,9 +88,17 @@ class SQLiteRegistry(Registry):
             yield
 
     def damage(self) -> list[str]:
-        """What SQLite's own check of the file finds."""
+        """What SQLite's own check of the file finds, and triggers and views that are not as they were made."""
         found = self.fetch("PRAGMA integrity_check(10)")
-        return [f"the file is damaged: {row['integrity_check']}" for row in found if row["integrity_check"] != "ok"]
+        damaged = [f"the file is damaged: {row['integrity_check']}" for row in found if row["integrity_check"] != "ok"]
+        made = schema.described_objects()
+        there = {row["name"]: row["sql"] for row in self.fetch("SELECT name, sql FROM sqlite_master")}
+        strange = self.fetch("SELECT name FROM sqlite_master WHERE type = 'trigger' ORDER BY name")
+        return [
+            *damaged,
+            *(f"its {name} was removed or altered" for name, sql in made.items() if there.get(name) != sql),
+            *(f"it has a trigger of no registry: {row['name']}" for row in strange if row["name"] not in made),
+        ]
 
     def close(self) -> None:
         """Close the file."""

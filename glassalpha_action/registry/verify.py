@@ -10,7 +10,7 @@ from pydantic import ValidationError
 
 from glassalpha_action.documents import UserError
 from glassalpha_action.records import Audit, canonical, sha256
-from glassalpha_action.registry import chain, rows
+from glassalpha_action.registry import chain, rows, schema
 from glassalpha_action.registry.rows import Cells, Event
 
 DERIVED = ("audits", "gates", "requirements", "measurements", "models", "policies", "events")
@@ -50,7 +50,7 @@ def problems(fetch: Fetch, anchor: str | None, rejudge: Rejudge | None) -> list[
             found.append(f"record {seq}: its link is not the anchor's: records up to here were altered since")
     if at > walk.seq:
         found.append(f"record {at}: missing; the chain ends at {walk.seq}, before the anchor: records were removed")
-    return found + list(_surplus(fetch, walk))
+    return found + list(_surplus(fetch, walk)) + list(_view_problems(fetch))
 
 
 def read_audit(kept: Mapping[str, Any]) -> Audit:
@@ -181,3 +181,10 @@ def _surplus(fetch: Fetch, walk: Walk) -> Iterator[str]:
         count = fetch(f"SELECT count(*) AS count FROM {table}")[0]["count"]  # noqa: S608
         if count > walk.counts[table]:
             yield f"{table} holds rows that no record brought"
+
+
+def _view_problems(fetch: Fetch) -> Iterator[str]:
+    for name, query in schema.view_queries():
+        ours = fetch(f"SELECT * FROM ({query}) ours ORDER BY seq")  # noqa: S608
+        if fetch(f"SELECT * FROM {name} ORDER BY seq") != ours:  # noqa: S608
+            yield f"the view {name} does not show what it should: it was altered"

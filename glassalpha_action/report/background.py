@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from glassalpha_action.records import Audit, DataSummary, Level, Outcome, Unit, Verdict
 from glassalpha_action.report import words
 
+Definitions = tuple[tuple[str, str], ...]
 SMALL_GROUP = 30
 WIDE_INTERVAL = 0.2
 MOST_UNMEASURED = 40
@@ -223,10 +224,14 @@ def _wide(audit: Audit) -> Iterator[str]:
         yield f"The interval spans more than {WIDE_INTERVAL:g}: {named}."
 
 
-def definitions(audit: Audit) -> tuple[tuple[str, str], ...]:
-    """The whole definition of each metric of which the report shows only the first sentence."""
-    used = dict.fromkeys([*(m.metric for m in audit.measurements), *(v.metric for v in audit.verdicts)])
-    known = [audit.glossary[metric] for metric in used if metric in audit.glossary]
+def definitions(audit: Audit) -> tuple[Definitions, Definitions]:
+    """The whole definition of each metric of which the report shows only the first sentence: gates' metrics, others."""
+    judged = dict.fromkeys(v.metric for v in audit.verdicts)
+    return _defined(audit, judged), _defined(audit, [m.metric for m in audit.measurements if m.metric not in judged])
+
+
+def _defined(audit: Audit, metrics: Iterable[str]) -> Definitions:
+    known = [audit.glossary[metric] for metric in dict.fromkeys(metrics) if metric in audit.glossary]
     return tuple(
         (words.name(d.title), d.definition) for d in known if words.first_sentence(d.definition) != d.definition
     )

@@ -33,9 +33,6 @@ def render_text(audit: Audit, width: int = 100, *, colour: bool = False) -> str:
     for note in (*notes(audit), *audit.data.notes, *audit.data.warnings):
         lines += _wrapped(note, width, indent=2)
     lines.append("")
-    for change in changes(audit):
-        lines.append(f"  {paint(f'{change.look.icon} {change.look.word.upper():<14}', TINTS[change.look.tone])} rules")
-        lines += _wrapped(change.text, width)
     for verdict in audit.verdicts:
         mark = OUTCOMES[verdict.outcome]
         tint = "yellow" if mark.tone == "bad" and verdict.severity is not Severity.error else TINTS[mark.tone]
@@ -53,12 +50,12 @@ def render_text(audit: Audit, width: int = 100, *, colour: bool = False) -> str:
         )
         if not requirement.met:
             lines += _wrapped(requirement.message, width)
-    for waiver in waivers(audit):
-        if waiver.look.word != "In force":
-            lines.append(
-                f"  {paint(f'{waiver.look.icon} {waiver.look.word.upper():<14}', TINTS[waiver.look.tone])} waiver"
-            )
-            lines += _wrapped(waiver.message, width)
+    told = [(w.look, w.message) for w in waivers(audit) if w.message]
+    told += [(c.look, c.text) for c in changes(audit)]
+    for look, said in told:
+        first, *rest = _wrapped(said, width)
+        mark = paint(f"{look.icon} {look.word.upper():<24}", TINTS[look.tone])
+        lines += [f"  {mark}{first.lstrip()}", *rest]
     if audit.reaudit_by:
         lines += _wrapped(f"The next audit is due by {audit.reaudit_by}.", width, indent=2)
     return "\n".join(lines) + "\n"

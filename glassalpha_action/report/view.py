@@ -51,6 +51,7 @@ class View:
     judged_by: str = ""
     waivers: tuple[rules.Waiver, ...] = ()
     questions: str = ""
+    further: tuple[tuple[str, str], ...] = ()
 
     @property
     def plots(self) -> tuple[Plot, ...]:
@@ -64,6 +65,7 @@ class View:
 
 def view(audit: Audit) -> View:
     """The content of the report of `audit`."""
+    judged, others = background.definitions(audit)
     return View(
         title=words.name(audit.model.name or audit.model.id),
         model_id=words.name(audit.model.id),
@@ -82,7 +84,8 @@ def view(audit: Audit) -> View:
         data=background.data(audit),
         attributes=background.attributes(audit.data),
         limits=background.limits(audit),
-        definitions=background.definitions(audit),
+        definitions=judged,
+        further=others,
         provenance=background.provenance(audit),
         policy=background.policy(audit),
         policy_text=words.clean(audit.policy.text) if audit.policy else "",

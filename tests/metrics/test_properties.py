@@ -275,3 +275,20 @@ def test_missing_values_can_be_counted_as_a_group_by_every_metric() -> None:
             counted = metric.measure_over(("g",), some, build(some), 0.95, {}, missing=True)
             (plain,) = metric.measure(named, build(named), 0.95, {})
             assert alike([counted.value], [plain.value]), metric.id
+
+
+def test_rows_that_all_weigh_nothing_are_no_rows() -> None:
+    rows = weighed(random_rows(1, n=30), np.zeros(30))
+    for found in everything(rows):
+        assert found.value is None or found.metric in DRAWN | SIZES | {"protected_attribute_used"}, found
+        assert (found.value is None) is (found.reason is not None)
+
+
+@pytest.mark.parametrize("scale", [1e-6, 1e9])
+def test_the_scale_of_weights_does_not_matter(scale: float) -> None:
+    rows = random_rows(2, n=200)
+    for a, b in paired(rows, weighed(rows, np.full(200, scale)), DRAWN | COUNTED):
+        assert alike([a.value], [b.value]), a.metric
+        assert (a.low is None) is (b.low is None)
+        if a.low is not None and b.low is not None:
+            assert a.low == pytest.approx(b.low, abs=1e-6), a.metric

@@ -28,14 +28,17 @@ SWAPPED = (
 
 
 def tampered(file: Path, change: Tamper | str) -> list[str]:
-    """What verify says after a change by somebody who removed the triggers first."""
+    """What verify says after a change by somebody who removed the triggers first and puts them back."""
     database = sqlite3.connect(file)
-    for (name,) in database.execute("SELECT name FROM sqlite_master WHERE type = 'trigger'").fetchall():
+    triggers = database.execute("SELECT name, sql FROM sqlite_master WHERE type = 'trigger'").fetchall()
+    for name, _ in triggers:
         database.execute(f"DROP TRIGGER {name}")
     if isinstance(change, str):
         database.executescript(change)
     else:
         change(database)
+    for _, sql in triggers:
+        database.execute(sql)
     database.commit()
     database.close()
     with connect(str(file)) as registry:
@@ -106,6 +109,24 @@ def test_a_whole_registry_has_no_problems(file: Path) -> None:
 def test_tampering_is_found(file: Path, change: Tamper | str, first: str) -> None:
     problems = tampered(file, change)
     assert re.match(first, problems[0]), problems
+
+
+@pytest.mark.parametrize(("change", "first"), [
+    ("DROP VIEW standing; CREATE VIEW standing AS SELECT * FROM audits WHERE status = 'PASSED'",
+     "the view standing does not show what it should: it was altered"),
+    ("DROP VIEW inventory; CREATE VIEW inventory AS SELECT * FROM models WHERE model_id = 'none'",
+     "the view inventory does not show what it should: it was altered"),
+    ("DROP TRIGGER audits_no_update", "its audits_no_update was removed or altered"),
+    ("DROP INDEX audits_id", "its audits_id was removed or altered"),
+    ("CREATE TRIGGER x AFTER INSERT ON audits BEGIN UPDATE audits SET status = 'PASSED'; END",
+     "it has a trigger of no registry: x"),
+])  # fmt: skip
+def test_what_stands_around_the_rows_is_checked_too(file: Path, change: str, first: str) -> None:
+    database = sqlite3.connect(file)
+    database.executescript(change)
+    database.close()
+    with connect(file) as registry:
+        assert registry.verify() == [first]
 
 
 def test_one_broken_record_is_not_reported_as_all_after_it(file: Path) -> None:
