@@ -238,7 +238,7 @@ def _chunk(layout: Cube, evidence: Evidence, rows: slice) -> Cube:
 
     def summed(these: list[Floats]) -> Floats:
         sums = [np.bincount(where, v, kept_cells.size)[kept_cells] for v in these]
-        return np.array(sums).reshape(len(these), cells.size)
+        return np.asarray(sums, dtype=np.float64).reshape(len(these), cells.size)
 
     whole = np.vstack([counted[kept_cells][None], summed(values).astype(np.int64)])
     return replace(layout, key=cells.astype(np.int64), whole=whole.astype(np.int64), weighed=summed(weighed))

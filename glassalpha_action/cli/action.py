@@ -109,7 +109,7 @@ def _audit(config: Path, settings: Settings) -> Audit:
 
 
 def _gone(configs: Sequence[str], settings: Settings) -> list[str]:
-    from glassalpha_action.cli.judging import counterpart, gone_since
+    from glassalpha_action.cli.checkout import counterpart, gone_since
     from glassalpha_action.github.discovery import find_configs
 
     base = _base(settings)

@@ -58,21 +58,20 @@ def day(as_of: str | None) -> date:
 
 def policy_path(config: Config, policy: str | None) -> Path | None:
     """The policy file an audit is judged by: the one given, else the one audit.yaml names."""
+    from glassalpha_action.cli.policy import packs
     from glassalpha_action.documents import UserError
-    from glassalpha_action.shipped import policies
 
     named = policy or (config.document.policy.path if config.document.policy else None)
     if named is None:
         return None
-    pack = policies() / f"{named}.yaml"
     path = Path(named) if policy else config.resolve("policy", "path")
     if path.is_file():
         return path
-    if "/" not in named and "\\" not in named and pack.is_file():
-        return pack
-    packs = ", ".join(sorted(p.stem for p in policies().glob("*.yaml")))
+    if named in packs():
+        return packs()[named]
+    known = ", ".join(packs())
     where = "" if policy else f"{config.where('policy', 'path')}: "
-    raise UserError(f"{where}the policy {path.as_posix()} does not exist; give a file, or a pack: {packs}.")
+    raise UserError(f"{where}the policy {path.as_posix()} does not exist; give a file, or a pack: {known}.")
 
 
 def load_policy(config: Config, policy: str | None) -> LoadedPolicy | None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
 from pathlib import Path
@@ -14,8 +14,6 @@ if TYPE_CHECKING:
     from glassalpha_action.policy.schema import LoadedPolicy
     from glassalpha_action.policy.waivers import Waiver
     from glassalpha_action.records import Audit, Change, Measurement, Requirement
-
-SEARCH_LIMIT = 20_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +45,7 @@ def judged(path: Path, asked: Asked) -> Audit:
 
     Raises UserError.
     """
+    from glassalpha_action.cli.checkout import configs_at
     from glassalpha_action.config import load
     from glassalpha_action.documents import UserError
 
@@ -57,64 +56,59 @@ def judged(path: Path, asked: Asked) -> Audit:
     if not path.is_file():
         return _gone(path, asked, asked.base)
     config = load(path)
-    there, unreadable = _base_config(config, asked.base)
-    if there is None:
+    there, unreadable = configs_at(config, asked.base)
+    if not there:
         return _with_changes(_judged(_rules(config, asked), asked, none_at_base=unreadable is None), unreadable)
-    return _against_base(config, there, asked, asked.base)
+    return _against_base(config, there, asked, asked.base, unreadable)
 
 
-def gone_since(base: Path, at_base: Sequence[str], at_head: Sequence[str]) -> list[str]:
-    """Of the audit files at the base commit, those whose model no audit file at the head configures any more.
-
-    Both are paths from the top of their checkout, the head's being the current folder. Models that are retired at the
-    base commit may go. `judged` blocks each of the rest.
-    """
-    here = {model[0] for path in at_head if (model := _model(Path(path)))}
-    left = [(path, _model(base / path)) for path in sorted(set(at_base) - set(at_head))]
-    return [path for path, model in left if model and model[0] not in here and model[1] != "retired"]
-
-
-def counterpart(folder: Path, base: Path) -> Path:
-    """The folder of the base commit's checkout that lies there as `folder` does in its own."""
-    moved = _moved(folder / "audit.yaml", base)
-    return moved.parent if moved else base
-
-
-def _model(path: Path) -> tuple[str, str] | None:
-    """The id and lifecycle that an audit.yaml gives; None where it cannot be read."""
-    from glassalpha_action.config import load
-    from glassalpha_action.documents import UserError
-
-    try:
-        found = load(path).document.model
-    except UserError:
-        return None
-    return found.id, found.lifecycle
-
-
-def _against_base(config: Config, there: Config, asked: Asked, base: Path) -> Audit:
-    """The stricter of the audits by the rules of the two commits."""
-    from glassalpha_action.documents import UserError
+def _against_base(
+    config: Config, there: Sequence[Config], asked: Asked, base: Path, unreadable: Change | None
+) -> Audit:
+    """The strictest of the audits by the rules of the two commits; `there` is what the base commit has of the model."""
+    from glassalpha_action.cli.checkout import vanished
     from glassalpha_action.policy import stricter
 
     head = _rules(config, asked)
-    old, unread = _base_rules(there, asked, base)
-    found = stricter.changes(
-        (old.config.document, old.policy, old.waivers), (config.document, head.policy, head.waivers)
-    )
-    beside = _vanished(there, config, base)
+    old = [_base_rules(one, asked, base) for one in there]
+    beside = tuple(unmet for one in there for unmet in vanished(one, config, base))
     subject = _subject(config, asked, head.policy)
-    baselines = _baselines(config, there, asked, (head.policy, old.policy))
+    baselines = _baselines(config, there[0], asked, (head.policy, *(rules.policy for rules, _ in old)))
+    found: list[Change] = [unreadable] if unreadable else []
+    by_base: Audit | None = None
+    for rules, unread in old:
+        changed = stricter.changes(
+            (rules.config.document, rules.policy, rules.waivers), (config.document, head.policy, head.waivers)
+        )
+        found += [*changed, *([unread] if unread else [])]
+        if not changed:
+            continue
+        audit, refused = _by_base_rules(rules, config, asked, baselines, beside)
+        beside = (*beside, *refused)
+        if audit:
+            by_base = stricter.stricter(audit, by_base) if by_base else audit
     mine = _audited(subject, head, asked, baselines, beside)
     if not found:
-        return _with_changes(mine, unread)
+        return mine
+    return stricter.settled(mine, by_base, tuple(dict.fromkeys(found)))
+
+
+def _by_base_rules(
+    old: Rules,
+    config: Config,
+    asked: Asked,
+    baselines: Mapping[str, Sequence[Measurement]],
+    beside: Sequence[Requirement],
+) -> tuple[Audit | None, tuple[Requirement, ...]]:
+    """The audit of this commit's model and rows by the base commit's rules; where they do not fit, what is unmet."""
+    from glassalpha_action.documents import UserError
+    from glassalpha_action.policy import stricter
+
     try:
         mixed = replace(old, config=stricter.under_base_rules(old.config, config))
-        base_audit = _audited(_subject(mixed.config, asked, old.policy), mixed, asked, baselines, beside)
+        return _audited(_subject(mixed.config, asked, old.policy), mixed, asked, baselines, beside), ()
     except UserError as error:
-        beside = (*beside, stricter.inapplicable(str(error)))
-        return _with_changes(_audited(subject, head, asked, baselines, beside), unread, found)
-    return stricter.settled(mine, base_audit, (*found, *([unread] if unread else [])))
+        return None, (stricter.inapplicable(str(error)),)
 
 
 def _judged(rules: Rules, asked: Asked, *, none_at_base: bool = False) -> Audit:
@@ -197,13 +191,15 @@ def _waivers(config: Config, policy: Path | None, given: Path | None, *, needed:
 def _base_rules(config: Config, asked: Asked, base: Path) -> tuple[Rules, Change | None]:
     """What the base commit holds the model to, and a change that says so where its rules cannot be read."""
     from glassalpha_action.cli.audit import load_policy, policy_path
+    from glassalpha_action.cli.checkout import at_base
+    from glassalpha_action.cli.policy import packs
     from glassalpha_action.documents import UserError
     from glassalpha_action.records import Change
 
     named = asked.policy
-    if named and Path(named).is_file() and (moved := _moved(Path(named), base)):
-        named = str(moved)
-    given = _moved(asked.waivers, base) if asked.waivers else None
+    if named and Path(named).is_file() and (there := at_base(Path(named), base)):
+        named = str(there if there.is_file() else packs().get(named, there))
+    given = at_base(asked.waivers, base) if asked.waivers else None
     try:
         policy, path = load_policy(config, named), policy_path(config, named)
         return Rules(config, policy, _waivers(config, path, given, needed=False)), None
@@ -212,79 +208,20 @@ def _base_rules(config: Config, asked: Asked, base: Path) -> tuple[Rules, Change
         return Rules(config, None, ()), Change(what="base", effect="neutral", message=said)
 
 
-def _root(path: Path) -> Path:
-    """The top of the checkout that holds `path`: where .git lies, else the current folder or the file's own."""
-    folder = path.resolve().parent
-    for parent in (folder, *folder.parents):
-        if (parent / ".git").exists():
-            return parent
-    return Path.cwd() if folder.is_relative_to(Path.cwd()) else folder
-
-
-def _moved(path: Path, base: Path) -> Path | None:
-    """The same file in the base commit's checkout; None for one outside this checkout."""
-    full, root = path.resolve(), _root(path)
-    return base / full.relative_to(root) if full.is_relative_to(root) else None
-
-
-def _base_config(config: Config, base: Path) -> tuple[Config | None, Change | None]:
-    """The model's audit.yaml at the base commit, in the same place or wherever the model was configured."""
-    from glassalpha_action.config import load
-    from glassalpha_action.documents import UserError
-    from glassalpha_action.records import Change
-
-    same = _moved(config.path, base)
-    if same and same.is_file():
-        try:
-            return load(same), None
-        except UserError as error:
-            said = f"The base commit's audit.yaml cannot be read ({error}), so that it judges nothing."
-            return None, Change(what="base", effect="neutral", message=said)
-    return next(_configuring(config.document.model.id, base), None), None
-
-
-def _configuring(model_id: str, root: Path, apart: Path | None = None) -> Iterator[Config]:
-    """The audit.yaml files under `root` that configure this model, those in the folder `apart` left out."""
-    from glassalpha_action.config import load
-    from glassalpha_action.documents import SIZE_LIMIT, UserError
-
-    every = (p for p in root.rglob("*.y*ml") if p.suffix in {".yaml", ".yml"} and p.is_file())
-    files = sorted(p for p in every if apart is None or not p.resolve().is_relative_to(apart.resolve()))
-    for path in files[:SEARCH_LIMIT]:
-        hidden = any(part.startswith(".") for part in path.relative_to(root).parts)
-        if hidden or path.stat().st_size > SIZE_LIMIT or model_id.encode() not in path.read_bytes():
-            continue
-        try:
-            found = load(path)
-        except UserError:
-            continue
-        if found.document.model.id == model_id:
-            yield found
-
-
-def _vanished(there: Config, config: Config, base: Path) -> tuple[Requirement, ...]:
-    """The requirement that is not met where the base commit's model is no longer configured."""
-    from glassalpha_action.policy.stricter import absent
-
-    model = there.document.model
-    if model.id == config.document.model.id or model.lifecycle == "retired":
-        return ()
-    return () if next(_configuring(model.id, _root(config.path), base), None) else (absent(model.id),)
-
-
 def _gone(path: Path, asked: Asked, base: Path) -> Audit:
     """The audit of a model whose audit.yaml is not there: blocked where the base commit still has it in use."""
+    from glassalpha_action.cli.checkout import at_base, instead, root_of
     from glassalpha_action.config import load
     from glassalpha_action.documents import UserError
     from glassalpha_action.load.provenance import tool_version
     from glassalpha_action.policy.stricter import gone
 
     shown = path.as_posix()
-    same = _moved(path, base)
+    same = at_base(path, base)
     if not same or not same.is_file():
         raise UserError(f"{shown}: there is no such file, nor at the base commit; check the path.")
     there = load(same)
-    if found := next(_configuring(there.document.model.id, _root(path), base), None):
+    if found := instead(there, root_of(path), base):
         raise UserError(f"{shown}: the model is configured in {found.path.as_posix()} now; audit that file.")
     return gone(there.document, tool_version(), asked.day)
 
@@ -309,7 +246,7 @@ def _baselines(
         found["base_commit"] = ()
     if there and (paired := _paired(config, there, asked, policies)) is not None:
         found["base_commit"] = paired
-    last = _last_audit(config, asked)
+    last = _last_audit(config, there or config, asked)
     if last or (last is not None and there is None):
         found["last_audit"] = last
     return {name: tuple(m for m in one if m.metric in names) for name, one in found.items()}
@@ -337,12 +274,13 @@ def _paired(
     return measure(rows, build(rows), CONFIDENCE, wanted)
 
 
-def _last_audit(config: Config, asked: Asked) -> tuple[Measurement, ...] | None:
-    """The measurements of the last audit the registry has of the model; None where no registry is named."""
+def _last_audit(config: Config, rules: Config, asked: Asked) -> tuple[Measurement, ...] | None:
+    """The measurements of the last audit of the model in the registry that `rules` names; None where it names none."""
     from glassalpha_action import registry
     from glassalpha_action.cli.audit import registry_of
 
-    place = registry_of(config, asked.database)
+    same = rules.document.registry.database == config.document.registry.database
+    place = registry_of(config if same else rules, asked.database)
     if place is None:
         return None
     if "://" not in place and not Path(place).is_file():

@@ -226,6 +226,8 @@ def export(database: str | None, kind: str, output: str | None) -> None:
 @click.option("--to", "target", required=True, metavar="FILE|URL", help="Where to; made if it is not there.")
 def migrate(source: str, target: str) -> None:
     """Copy a registry into another, of either kind, and prove the copy by the digest of every record."""
+    if _file(source) == _file(target):
+        raise UserError("a registry cannot be copied to itself: name another one with --to")
     with _connect(source) as old, _connect(target, create=True) as new:
         added = transfer.migrate(old, new)
         head = new.head()
@@ -367,8 +369,13 @@ def _exported(kind: str, cells: Sequence[Mapping[str, Any]]) -> bytes:
     return (csv_text(names, cells) if kind == "csv" else "".join(json.dumps(row) + "\n" for row in cells)).encode()
 
 
+def _file(url: str) -> Path:
+    """The file that holds a registry in SQLite; no such file for another."""
+    return Path(url.removeprefix("sqlite:///")).resolve()
+
+
 def _write(path: Path, content: bytes, beside: str) -> None:
-    if path.resolve() == Path(beside.removeprefix("sqlite:///")).resolve():
+    if path.resolve() == _file(beside):
         raise UserError(f"{path} is the registry itself: write the export to another file")
     try:
         path.write_bytes(content)

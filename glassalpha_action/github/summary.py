@@ -114,9 +114,7 @@ def _failures(result: Result) -> list[str]:
     parts = [f"\n## {banner.look.icon} {_cell(banner.word)}: {title}\n\n", f"{_cell(banner.sentence)}{stamp}\n\n"]
     rows = [(g.name, _outcome(g), g.value, g.required, g.group, g.step or g.message) for g in verdicts.attention(audit)]
     rows += [
-        (words.requirement(r.name), f"{words.UNMET.icon} {words.UNMET.word}", "", "", "", r.message)
-        for r in audit.requirements
-        if not r.met
+        (words.requirement(r.name), _word(words.UNMET), "", "", "", r.message) for r in audit.requirements if not r.met
     ]
     parts += _table(FAILED, rows) if rows else []
     parts += [*("\n" * bool(banner.notes)), *(f"* {_cell(note)}\n" for note in banner.notes)]
@@ -125,13 +123,13 @@ def _failures(result: Result) -> list[str]:
 
 def _changes(audit: Audit) -> list[str]:
     """What the change does to what the model is held to, the weakened first."""
-    rows = [(f"{change.look.icon} {change.look.word}", change.text) for change in rules.changes(audit)]
+    rows = [(_word(change.look), change.text) for change in rules.changes(audit)]
     return ["\n", *_table(CHANGES, rows), f"\n{_cell(rules.judged_by(audit))}\n"] if rows else []
 
 
 def _waivers(audit: Audit) -> list[str]:
     rows = [
-        (w.id, f"{w.look.icon} {w.look.word}", w.gate, w.owner, w.approval, w.expires, w.ceiling, w.message or w.reason)
+        (w.id, _word(w.look), w.gate, w.owner, w.approved_by, w.expires, w.ceiling, w.message or w.reason)
         for w in rules.waivers(audit)
     ]
     return ["\n", *_table(WAIVERS, rows)] if rows else []
@@ -170,7 +168,11 @@ def _folded(result: Result) -> str:
 
 
 def _outcome(gate: verdicts.Gate) -> str:
-    return f"{gate.look.icon} {gate.look.word}{f' ({gate.raw})' if gate.raw else ''}"
+    return f"{_word(gate.look)}{f' ({gate.raw})' if gate.raw else ''}"
+
+
+def _word(look: words.Look) -> str:
+    return f"{look.icon} {look.word}"
 
 
 def _table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> list[str]:

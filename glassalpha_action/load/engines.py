@@ -56,7 +56,8 @@ def count_with_duckdb(path: Path, layout: Layout, memory: str | None = None) -> 
         raise _not_installed("duckdb", "DuckDB") from None
     reader = {
         ".parquet": "read_parquet({0}, hive_partitioning = false)",
-        ".csv": "read_csv({0}, header = true, all_varchar = true, nullstr = '', hive_partitioning = false)",
+        ".csv": "read_csv({0}, header = true, delim = ',', quote = '\"', escape = '\"', all_varchar = true,"
+        " nullstr = '', hive_partitioning = false)",
     }
     require_unweighted(layout, "--engine duckdb")
     source = _readable(path, reader, "duckdb").format(_literal(re.sub(r"([*?\[])", r"[\1]", path.as_posix())))
@@ -170,6 +171,8 @@ def spark_session() -> Iterator[Any]:
         "spark.ui.enabled": "false",
         "spark.ui.showConsoleProgress": "false",
         "spark.log.level": "ERROR",
+        # Else a column of pandas' timestamps, though nobody asks for it, makes a whole file unreadable.
+        "spark.sql.legacy.parquet.nanosAsLong": "true",
     }
     session = SparkSession.builder.appName("glassalpha").config(map=quiet).getOrCreate()
     try:

@@ -125,6 +125,12 @@ def cube_query(layout: Layout, dialect: str, table: str) -> str:
             f"  {use.shift.format('u', 16)} AS high, u & 65535 AS low",
             "FROM scored",
         ],
+        "masked": [
+            "SELECT",
+            *(f"  {_masked(use, layout, axis)} AS {axis}," for axis in layout.axes),
+            "  label, decision, bin, u, high, low",
+            "FROM binned",
+        ],
         "cells": [
             f"SELECT {keys}, COUNT(*) AS n, CAST(SUM(u) AS BIGINT) AS units,",
             f"  CAST(SUM({squares}) AS BIGINT) AS squares",
@@ -132,14 +138,17 @@ def cube_query(layout: Layout, dialect: str, table: str) -> str:
         ],
         "told": ["SELECT *, CAST(SUM(n) OVER () AS BIGINT) AS all_rows, COUNT(*) OVER () AS all_cells", "FROM cells"],
     }
+    if layout.suppress_below > 1:
+        parts["cells"][-1] = f"FROM masked GROUP BY {keys}"
+    else:
+        del parts["masked"]
     steps = ",\n".join("\n".join([f"{name} AS (", *lines, ")"]) for name, lines in parts.items())
-    always = " OR ".join(f"{name} IS NULL" for name in (*layout.axes, "label", "decision", "bin"))
     return "\n".join([
         f"WITH {steps}",
         f"SELECT {keys}, n, units, squares, all_rows, all_cells,",
         f"  {use.literal(layout.text())} AS layout",
         "FROM told",
-        *([f"WHERE n >= {layout.suppress_below} OR {always}"] if layout.suppress_below > 1 else []),
+        *([f"WHERE n >= {layout.suppress_below} OR {_faulty(layout)}"] if layout.suppress_below > 1 else []),
         f"ORDER BY {keys}\n",
     ])  # fmt: skip
 
@@ -159,6 +168,16 @@ def _level(use: Dialect, attribute: LayoutAttribute) -> str:
     ]
     unknown = f"{column} IS NULL OR lower(CAST({column} AS {use.text})) = 'nan'"
     return f"CASE WHEN {unknown} THEN {absent} {' '.join(cases)} END"
+
+
+def _faulty(layout: Layout) -> str:
+    """Whether rows could not be audited: no label, no decision, a score or a value that lies outside."""
+    return " OR ".join(f"{name} IS NULL" for name in (*layout.axes, "label", "decision", "bin"))
+
+
+def _masked(use: Dialect, layout: Layout, axis: str) -> str:
+    """The level, but none for rows that cannot be audited: they are told however few, and so without whose they are."""
+    return f"CASE WHEN {axis} IS NOT NULL AND ({_faulty(layout)}) THEN {use.literal(MISSING)} ELSE {axis} END"
 
 
 def _guess(use: Dialect, layout: Layout) -> str:

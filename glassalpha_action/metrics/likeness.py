@@ -25,6 +25,7 @@ from glassalpha_action.records import Better, Group, Unit
 
 NEIGHBOURS = 5
 SAMPLE = 2_000
+ROUNDING = 1e-14
 
 
 @metric(
@@ -163,26 +164,36 @@ def standardized_mean_difference(rows: Evidence, group: Slice, confidence: float
 
 
 class _Apart:
-    """How far one feature's means lie apart in every two of the levels that have a mean and a spread."""
+    """How far one feature's means lie apart in every two of the levels that have a mean and a spread.
+
+    `mean`, `variance` and effective `size` are of these levels. Distances between very many of them are made where
+    they are needed and not kept.
+    """
 
     def __init__(self, name: str, levels: list[int], mean: Floats, variance: Floats, size: Floats, n: int) -> None:
         self.name, self.n = name, n
-        pooled = np.sqrt((variance[:, None] + variance) / 2)
-        difference = np.abs(mean[:, None] - mean)
-        known = np.triu((pooled > 0) | (difference == 0), 1)
-        self.distance = np.where(known, difference / np.where(pooled > 0, pooled, 1.0), -1.0)
-        self.known, self._size = known, size
-        self.endless = bool(((pooled == 0) & (difference > 0)).any())
-        self.pairs = int(known.sum())
-        first, second = np.unravel_index(int(self.distance.argmax()), self.distance.shape)
+        self._mean, self._variance, self._size = mean, variance, size
+        distance, known, endless = self._pairs()
+        self.endless, self.pairs = endless, int(known.sum())
+        first, second = np.unravel_index(int(distance.argmax()), distance.shape)
         self.between = (levels[first], levels[second])
-        self.value = float(self.distance[first, second])
+        self.value = float(distance[first, second])
+
+    def _pairs(self) -> tuple[Floats, Flags, bool]:
+        """Distances (levels, levels), which of them are known and above the diagonal, and whether any has no end."""
+        pooled = np.sqrt((self._variance[:, None] + self._variance) / 2)
+        difference = np.abs(self._mean[:, None] - self._mean)
+        difference[difference <= ROUNDING * np.abs(self._mean).max()] = 0.0
+        known = np.triu((pooled > 0) | (difference == 0), 1)
+        distance = np.where(known, difference / np.where(pooled > 0, pooled, 1.0), -1.0)
+        return distance, known, bool(((pooled == 0) & (difference > 0)).any())
 
     def interval(self, confidence: float) -> tuple[float, float]:
         """The largest lower and the largest upper end over all pairs."""
+        distance, known, _ = self._pairs()
         n1, n2 = self._size[:, None], self._size
-        half = z_of(confidence) * np.sqrt((n1 + n2) / (n1 * n2) + self.distance**2 / (2 * (n1 + n2)))
-        lows, highs = (self.distance - half)[self.known], (self.distance + half)[self.known]
+        half = z_of(confidence) * np.sqrt((n1 + n2) / (n1 * n2) + distance**2 / (2 * (n1 + n2)))
+        lows, highs = (distance - half)[known], (distance + half)[known]
         return max(0.0, settled(float(lows.max()))), settled(float(highs.max()))
 
 
@@ -202,7 +213,7 @@ def _apart(rows: Evidence, feature: Feature, group: Slice) -> _Apart | None:
     mean = np.bincount(codes, weight * scaled, size) / np.where(total > 0, total, 1.0)
     spread = np.bincount(codes, weight * (scaled - mean[codes]) ** 2, size) / np.where(total > 1, total - 1, 1.0)
     # What rounding leaves of a constant is no spread.
-    spread = np.where(spread < (1e-14 * np.abs(mean)) ** 2, 0.0, spread)
+    spread = np.where(spread < (ROUNDING * np.abs(mean)) ** 2, 0.0, spread)
     return _Apart(
         feature.name, levels, mean[levels], spread[levels], (total**2 / np.where(square > 0, square, 1.0))[levels],
         int(known.sum()),

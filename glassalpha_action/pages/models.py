@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from bisect import bisect_left
+from collections.abc import Collection
 from dataclasses import dataclass
 
 from glassalpha_action.pages.data import Model, Page, Past, Portfolio
@@ -15,7 +16,7 @@ from glassalpha_action.report.background import questions
 from glassalpha_action.report.words import required, requirement, short, shown, span
 
 SHOWN_AUDITS = 6
-CURVE_POINTS = 16
+CURVE_POINTS = 12
 GROUP_CURVES = 4
 SHOWN_GROUPS = 20
 HEADLINE_RATES = frozenset({"selection rate", "true positive rate"})
@@ -183,14 +184,16 @@ def fairness_tables(audit: Audit) -> list[FairnessTable]:
     gated = [made for made in tables.values() if any(found.metric in judged for found in made)]
     head = [made for made in tables.values() if made[0].of in HEADLINE_RATES and not made[0].combines]
     shown = [made for made in tables.values() if made in gated or made in head]
-    return [_fairness_table(made) for made in shown]
+    return [_fairness_table(made, judged) for made in shown]
 
 
-def _fairness_table(made: list[Measurement]) -> FairnessTable:
+def _fairness_table(made: list[Measurement], judged: Collection[str]) -> FairnessTable:
+    """The table of one rate; of what is made of it, that which gates judge, or all where they judge none of it."""
     first = made[0]
+    told = [found for found in made if found.metric in judged] or made
     lines = tuple(_group_line(group) for group in first.groups[:SHOWN_GROUPS])
     hidden = len(first.groups) - len(lines)
-    return FairnessTable(first.of or first.title, first.attribute, tuple(map(_finding, made)), lines, hidden)
+    return FairnessTable(first.of or first.title, first.attribute, tuple(map(_finding, told)), lines, hidden)
 
 
 def _finding(found: Measurement) -> tuple[str, str]:
@@ -250,7 +253,7 @@ def charts_data(audit: Audit) -> dict[str, object]:
 
 
 def _thinned(points: tuple[tuple[float, float], ...]) -> list[int]:
-    """At most 16 points, evenly along the curve, as x, y, x, y, … in thousandths."""
+    """At most 12 points, evenly along the curve, as x, y, x, y, … in thousandths."""
     kept = points
     if len(points) > CURVE_POINTS:
         along = [x + y for x, y in points]

@@ -66,7 +66,9 @@ def _difference(found: Measurement, earlier: Measurement, name: str) -> Measurem
     exact = Fraction(worse.exact) - Fraction(better.exact) if worse.exact and better.exact else None
     value = float(exact) if exact is not None else (worse.value or 0.0) - (better.value or 0.0)
     ends = _interval(worse, better, value) if name == "last_audit" else None
+    sure = _surely(worse, better)
     if found.better is Better.neither:
+        sure = _folded(*sure) if sure else None
         exact = abs(exact) if exact is not None else None
         ends = _folded(*ends) if ends else None
         value = abs(value)
@@ -79,10 +81,18 @@ def _difference(found: Measurement, earlier: Measurement, name: str) -> Measurem
         "low": ends[0] if ends else None,
         "high": ends[1] if ends else None,
         "p_value": None,
-        "bounds": None,
+        "bounds": sure,
         "detail": f"{said} {found.detail}" if found.detail else said,
     }
     return found.model_copy(update=update)
+
+
+def _surely(worse: Measurement, better: Measurement) -> tuple[float, float] | None:
+    """What worse − better lies between, where either is known only between bounds."""
+    if not (worse.bounds or better.bounds) or worse.value is None or better.value is None:
+        return None
+    upper, lower = worse.bounds or (worse.value, worse.value), better.bounds or (better.value, better.value)
+    return upper[0] - lower[1], upper[1] - lower[0]
 
 
 def _interval(worse: Measurement, better: Measurement, value: float) -> tuple[float, float] | None:

@@ -31,16 +31,22 @@ BESIDE = frozenset({MODEL_PRESENT, RULES_APPLY})
 
 # What of audit.yaml says how a model is judged; the rest says which model, which rows, and who they are.
 RULES: Mapping[str, Collection[str]] = {
-    "model": ("id", "use_case", "lifecycle", "threshold", "positive_label", "favorable_label"),
+    "model": ("id", "use_case", "task", "lifecycle", "threshold", "positive_label", "favorable_label"),
     "data": ("target_column", "protected_attributes", "weight_column"),
     "audit": ("profile", "sample_rows", "confidence"),
     "reproducibility": ("random_seed", "strict"),
     "policy": ("path", "waivers"),
 }
+UNDER_AUDIT: Mapping[str, Collection[str]] = {
+    "model": ("path", "format"),
+    "data": ("path", "score_column", "prediction_column", "feature_columns", "exclude_columns", "reference_path"),
+    "registry": ("enabled", "database"),
+}
 WHOLE = ("audit", "reproducibility", "policy")
 SPOKEN: Mapping[str, str] = {
     "model.id": "the model's id",
     "model.use_case": "the use case, by which policies choose the models they judge,",
+    "model.task": "the task",
     "model.threshold": "the decision threshold",
     "model.positive_label": "the positive label",
     "model.favorable_label": "the favourable outcome",
@@ -100,11 +106,11 @@ def _attribute_changes(base: AuditConfig, head: AuditConfig) -> Iterator[Change]
 
 def _elsewhere(base: AuditConfig, head: AuditConfig) -> Iterator[Change]:
     """Other rows or another model are what is under audit; they are said, and weaken nothing by themselves."""
-    for what in ("data.path", "data.score_column", "data.prediction_column", "model.path"):
-        section, name = what.split(".")
-        before, after = (getattr(getattr(one, section), name) for one in (base, head))
-        if before != after:
-            yield change(what, "neutral", f"audit.yaml: `{what}`", before, after)
+    for section, names in UNDER_AUDIT.items():
+        for name in names:
+            before, after = (getattr(getattr(one, section), name) for one in (base, head))
+            if before != after:
+                yield change(f"{section}.{name}", "neutral", f"audit.yaml: `{section}.{name}`", before, after)
 
 
 def changes(

@@ -53,7 +53,8 @@ def _bound(found: Measurement, gate: Gate, low: float, high: float) -> Outcome:
         inside, outside = all(ends), not any(ends)
         if gate.comparison is Comparison.equals:
             outside = high < (found.value or 0.0) or not low <= _limit(gate) <= high
-    if found.p_value is not None and not inside:
+    # A p-value of one group against another speaks of parity, not of the threshold: it is shown and decides nothing.
+    if found.p_value is not None and found.attribute is None and not inside:
         outside = not _point(found, gate) and found.p_value < 0.05
         inside = not outside and _point(found, gate) and inside
     return Outcome.PASS if inside else Outcome.FAIL if outside else Outcome.INCONCLUSIVE
@@ -76,8 +77,8 @@ def _judged(found: Measurement, gate: Gate, statistics: Statistics, undecided: s
     reasons = [undecided] if undecided else []
     if found.value is None or not math.isfinite(found.value):
         outcome = Outcome.MISSING
-    elif gate.comparison is not Comparison.present and statistics.decision == "bound" and None not in _ends(found):
-        outcome = _bound(found, gate, found.low or 0.0, found.high or 0.0)
+    elif gate.comparison is not Comparison.present and statistics.decision == "bound" and (ends := _ends(found)):
+        outcome = _bound(found, gate, *ends)
     else:
         outcome = _estimated(found, gate)
         if outcome is Outcome.INCONCLUSIVE and found.bounds:
@@ -100,8 +101,12 @@ def _judged(found: Measurement, gate: Gate, statistics: Statistics, undecided: s
     )
 
 
-def _ends(found: Measurement) -> tuple[float | None, float | None]:
-    return found.low, found.high
+def _ends(found: Measurement) -> tuple[float, float] | None:
+    """The interval, with what the value surely lies between in it; None where there is none."""
+    if found.low is None or found.high is None:
+        return None
+    sure = found.bounds or (found.low, found.high)
+    return min(found.low, sure[0]), max(found.high, sure[1])
 
 
 def _doubts(found: Measurement, statistics: Statistics) -> list[str]:

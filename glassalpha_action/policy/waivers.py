@@ -127,7 +127,8 @@ def apply(
     uses = []
     mine = sorted((w for w in waivers if w.model_id == model_id), key=lambda w: (-w.expires.toordinal(), w.id))
     for waiver in mine:
-        at = next((i for i, gate in enumerate(gates) if waiver.gate in {gate.key, gate.name}), None)
+        called = [gate.key for gate in gates] + [gate.name for gate in gates]
+        at = called.index(waiver.gate) % len(gates) if waiver.gate in called else None
         state, message = _state(waiver, None if at is None else (verdicts[at], gates[at]), policy, today)
         uses.append(_use(waiver, state, message))
         if at is None:

@@ -158,6 +158,8 @@ def audit_entry(
         raise UserError(f"a stage is one of {' and '.join(STAGES)}")
     if not all(isinstance(text, str) for pair in metadata.items() for text in pair):
         raise UserError("metadata holds text only")
+    if metadata.get("next_review"):
+        _require_day(metadata["next_review"], "next_review")
     record = {
         "format": FORMAT, "kind": "audit", "id": audit.audit_id, "stage": stage, "recorded_at": recorded_at,
         "author": author, "metadata": dict(metadata), "audit": as_sealed(audit),
@@ -351,13 +353,13 @@ def _require_correction(audit: Audit, stage: Stage, supersedes: Supersedes) -> N
         raise UserError("an audit cannot supersede itself")
 
 
-def _require_day(text: str) -> None:
+def _require_day(text: str, what: str = "the audit's as_of") -> None:
     try:
         sound = date.fromisoformat(text).isoformat() == text
     except ValueError:
         sound = False
     if not sound:
-        raise UserError("the audit's as_of must be a day as YYYY-MM-DD")
+        raise UserError(f"{what} must be a day as YYYY-MM-DD")
 
 
 def require_moment(text: str) -> None:

@@ -202,7 +202,7 @@ def view_queries() -> tuple[tuple[str, str], ...]:
     return tuple(re.findall(r"CREATE VIEW (\w+) AS --.*\n([\s\S]*)", sql)[0] for sql in VIEWS)
 
 
-def described_objects() -> dict[str, str]:
+def statements() -> dict[str, str]:
     """The statement that made each view, index and trigger of an SQLite registry, by name."""
     made = (*VIEWS, *INDEXES, NEXT_ONLY, *UNCHANGED)
     return {re.findall(r"CREATE (?:VIEW|INDEX|TRIGGER) (\w+)", sql)[0]: sql.strip() for sql in made}

@@ -91,7 +91,7 @@ class SQLiteRegistry(Registry):
         """What SQLite's own check of the file finds, and triggers and views that are not as they were made."""
         found = self.fetch("PRAGMA integrity_check(10)")
         damaged = [f"the file is damaged: {row['integrity_check']}" for row in found if row["integrity_check"] != "ok"]
-        made = schema.described_objects()
+        made = schema.statements()
         there = {row["name"]: row["sql"] for row in self.fetch("SELECT name, sql FROM sqlite_master")}
         strange = self.fetch("SELECT name FROM sqlite_master WHERE type = 'trigger' ORDER BY name")
         return [

@@ -9,6 +9,7 @@ from pathlib import Path
 from glassalpha_action.documents import UserError
 from glassalpha_action.records import Audit, Measurement
 from glassalpha_action.report import sections, words
+from glassalpha_action.report.background import Fact
 from glassalpha_action.report.html import html_of
 from glassalpha_action.report.markdown import markdown_of
 from glassalpha_action.report.pdf import pdf_of
@@ -75,17 +76,23 @@ def dataset_view(found: Audit) -> View:
     return replace(
         content,
         banner=Banner(LOOK, LOOK.word, "What the data hold before any model. Nothing here is judged.", "", said(found)),
-        card=tuple(fact for fact in content.card if fact.label == "Audited on"),
+        card=_renamed(content.card),
+        definitions=(*content.definitions, *content.further),
+        further=(),
+        questions="",
         sections=tuple(one for one in made if one is not None),
-        provenance=tuple(
-            replace(fact, label=FACTS[fact.label] or fact.label) for fact in content.provenance if fact.label in FACTS
-        ),
+        provenance=_renamed(content.provenance),
         kind="Data set",
         short="data set",
         opening="In short",
         behind="The data",
         record=f"the data of digest {(found.provenance.data_sha256 or '')[:12]}",
     )
+
+
+def _renamed(facts: tuple[Fact, ...]) -> tuple[Fact, ...]:
+    """Those that are true of a data set too."""
+    return tuple(replace(fact, label=FACTS[fact.label] or fact.label) for fact in facts if fact.label in FACTS)
 
 
 def said(found: Audit) -> tuple[str, ...]:

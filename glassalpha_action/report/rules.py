@@ -37,7 +37,8 @@ class Waiver:
     reason: str
     controls: str
     owner: str
-    approval: str
+    approved_by: str
+    approved_on: str
     expires: str
     ceiling: str
     ticket: str
@@ -68,7 +69,8 @@ def _waiver(use: WaiverUse, audit: Audit) -> Waiver:
         reason=words.clip(words.sentence(use.reason), words.TEXT_LIMIT),
         controls=words.sentence(use.compensating_controls or ""),
         owner=words.name(use.owner),
-        approval=f"{words.name(use.approved_by)}, {use.approved_on}",
+        approved_by=words.name(use.approved_by),
+        approved_on=use.approved_on,
         expires=use.expires,
         ceiling=verdict.unit.show(use.ceiling) if verdict else f"{use.ceiling:.12g}",
         ticket=words.name(use.ticket or ""),

@@ -10,8 +10,8 @@ from glassalpha_action.report import charts, words
 from glassalpha_action.report.charts import Plot
 
 MOST_COLUMNS = 5
-MOST_ROWS = 12
-DRAWN = 4
+MOST_ROWS = 8
+DRAWN = 2
 BETTER = {Better.higher: "higher is better", Better.lower: "lower is better", Better.neither: ""}
 
 
@@ -171,14 +171,15 @@ def _p_value(value: float) -> str:
 def _columns(found: list[Measurement], attribute: str | None, subject: str | None) -> list[Measurement]:
     """The measurements of `attribute` and `subject` that say more of a group than its rows, each rate once.
 
-    What is 0 in every group is said by the metric itself.
+    What is 0 in every group, or only a yes or no of a feature, is said by the metric itself.
     """
     seen: set[tuple[str, tuple[Group, ...]]] = set()
     columns = []
     for measurement in found:
         key = (measurement.of or measurement.title, measurement.groups)
         has_rate = any(group.reason or group.value not in (None, group.n) for group in measurement.groups)
-        has_rate &= any(group.value != 0 for group in measurement.groups)
+        plain = {0} if measurement.attribute else {0, 1}
+        has_rate &= any(group.value not in plain for group in measurement.groups)
         if (measurement.attribute, measurement.subject) == (attribute, subject) and has_rate and key not in seen:
             seen.add(key)
             columns.append(measurement)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import shutil
-import subprocess
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -13,16 +12,17 @@ import pytest
 from playwright.sync_api import Browser, Page, sync_playwright
 
 from glassalpha_action.cli.portal import build
-from glassalpha_action.records import Status
+from glassalpha_action.records import Status, sealed
 from tests import samples
-from tests.e2e.engine import ROOT
 from tests.pages.portfolios import HOSTILE, hostile_audit, registry
+from tests.report.audits import waived
 
 pytestmark = pytest.mark.e2e
 FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
          "--disable-component-update", "--disable-sync"]  # fmt: skip
 MODEL = "models/credit_v2/index.html"
 PAGES = ("index.html", "models/index.html", MODEL, "policies/index.html", "policies/sample-policy/1.0/index.html",
+         "waivers/index.html", "models/waived_v1/index.html",
          "about/index.html", "guides/getting-started.html", "guides/exit-codes.html")  # fmt: skip
 STATUSES = (Status.PASSED, Status.REVIEW, Status.NO_POLICY, Status.BLOCKED)
 
@@ -55,6 +55,7 @@ def portal(tmp_path_factory: pytest.TempPathFactory) -> Path:
     audits = [samples.audit(f"model_{k:02d}", STATUSES[k % 4], f"2025-01-{k + 1:02d}", teams[k % 3]) for k in range(12)]
     audits += [samples.audit("credit_v2", Status.BLOCKED, f"2024-{month:02d}-05") for month in range(3, 13)]
     audits += [hostile_audit(name) for name in HOSTILE]
+    audits.append(sealed(waived().model_copy(update={"model": samples.audit("waived_v1").model})))
     return build(registry(folder / "registry.db", audits), folder / "out", reports=None)
 
 

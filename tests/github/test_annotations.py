@@ -10,6 +10,7 @@ from glassalpha_action.records import Requirement, Status
 from tests import samples
 from tests.github.hostile import HOSTILE
 from tests.github.test_summary import hostile
+from tests.report.audits import waived
 
 
 def run(status: Status, policy_file: str | None = "policies/p.yaml", **fields: object) -> Run:
@@ -58,6 +59,15 @@ def test_there_are_at_most_ten_and_the_last_says_so() -> None:
     assert {mark.level for mark in marks[:9]} == {"error"}
     assert marks[9].level == "notice"
     assert marks[9].message.startswith("51 more findings")
+
+
+def test_weakened_rules_are_one_mark_and_the_base_commits_gates_have_no_line_here() -> None:
+    (weakened,) = [m for m in find_annotations(Run((Result("m.yaml", waived(), "p.yaml"),))) if "weakened" in m.title]
+    assert (weakened.level, weakened.file, weakened.title) == ("warning", "m.yaml", "credit_model_v2: 1 weakened rule")
+    assert "now asks for < 0.1" in weakened.message
+    assert "contacts" not in weakened.message
+    marks = find_annotations(run(Status.BLOCKED, judged_by="base"))
+    assert {(mark.file, mark.line) for mark in marks} == {("policies/p.yaml", None)}
 
 
 @pytest.mark.parametrize("name", HOSTILE)

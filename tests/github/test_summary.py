@@ -8,9 +8,10 @@ import pytest
 from glassalpha_action.documents import Problem
 from glassalpha_action.github.result import Result, Run
 from glassalpha_action.github.summary import render_summary
-from glassalpha_action.records import Audit, ModelCard, Outcome, Requirement, Status
+from glassalpha_action.records import Audit, Change, ModelCard, Outcome, Requirement, Status
 from tests import samples
 from tests.github.hostile import HOSTILE
+from tests.report.audits import USED, waived, waiver
 
 
 def result(status: Status, model: str = "credit_model_v2", **fields: object) -> Result:
@@ -28,6 +29,7 @@ def hostile(name: str) -> Audit:
     return samples.audit(
         model=ModelCard(id=name, name=name), verdicts=(bad,), measurements=(gap,), notes=(name,),
         requirements=(Requirement(name=name, met=False, message=name),),
+        waivers=(waiver(**dict.fromkeys(USED, name)),), changes=(Change(what="a", effect="weakened", message=name),),
         policy=samples.POLICY.model_copy(update={"name": name, "version": name}),
     )  # fmt: skip
 
@@ -75,6 +77,23 @@ def test_what_could_not_be_audited_is_named_with_its_place() -> None:
     )
 
 
+def test_what_the_change_does_to_the_rules_stands_before_the_rest_the_weakened_first() -> None:
+    text = render_summary(Run((Result("m.yaml", waived()),)))
+    parts = ("| ⚑ Waived (fail, waived by W-1) |", "1 change weakens", "▼ Weakened |", "– Neutral |",
+             "Judged by the base", "<details>", "| ⚑ In force |")  # fmt: skip
+    order = [text.index(part) for part in parts]
+    assert order == sorted(order)
+    assert text.count("asked for &lt; 0.05") == 1, "the list of changes says it, not the notes too"
+    assert "| W-2 | ✕ Refused |" in text
+    assert "Policy questions: risk@" in text
+
+
+def test_a_passing_run_still_shows_that_its_rules_changed() -> None:
+    looser = Change(what="a", effect="weakened", message="The gate is gone.")
+    text = render_summary(Run((result(Status.PASSED, changes=(looser,)),)))
+    assert text.index("▼ Weakened | The gate is gone. |") < text.index("<details>")
+
+
 @pytest.mark.parametrize("name", HOSTILE)
 def test_no_name_can_do_more_than_be_read(name: str) -> None:
     problem = Problem(name, 1, name)
@@ -86,9 +105,11 @@ def test_no_name_can_do_more_than_be_read(name: str) -> None:
     assert not re.search(r"(?<!&)[@#][A-Za-z0-9]|://\w|(?<!\\)`", text)
     assert not re.search(r"[\x00-\x09\x0b-\x1f\x7f\u202a-\u202e\u2066-\u2069]", text)
     for line in text.splitlines():
-        assert line == "" or line[0] in "|#*<" or line.startswith(("1 ", "2 ", "Blocked", "Exit", "✕")), line[:200]
+        assert line == "" or line[0] in "|#*<" or line.startswith(("1 ", "2 ", "Blocked", "Exit", "✕", "Judged by")), (
+            line[:200]
+        )
         if line.startswith("|"):
-            assert len(re.findall(r"(?<!\\)\|", line)) in {7, 8}
+            assert len(re.findall(r"(?<!\\)\|", line)) in {3, 7, 8, 9}
     assert html.unescape(text).count("PASSED</h1>") == text.count("PASSED&lt;/h1&gt;")
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 import sys
 import warnings
@@ -58,14 +59,18 @@ def from_rows(config: Config, grid: int = 1000) -> Cube:
 
 
 def in_postgres(server: server.Server, frame: pd.DataFrame, query: str) -> pd.DataFrame:
-    columns = ", ".join(f'"{name}" {POSTGRES[str(kind)]}' for name, kind in frame.dtypes.items())
     with server.admin() as admin, admin.cursor() as cursor:
-        cursor.execute(f'CREATE TEMP TABLE "the rows" ({columns})'.encode())
-        with cursor.copy('COPY "the rows" FROM STDIN') as copy:
-            for row in frame.astype(object).where(frame.notna(), None).itertuples(index=False):
-                copy.write_row(row)
+        fill(cursor, frame, 'CREATE TEMP TABLE "the rows"', '"the rows"')
         cursor.execute(query.encode())
         return counting.cells(cursor.fetchall(), [one.name for one in cursor.description or ()])
+
+
+def fill(cursor: Any, frame: pd.DataFrame, create: str, table: str = "lending.holdout") -> None:
+    columns = ", ".join(f'"{name}" {POSTGRES[str(kind)]}' for name, kind in frame.dtypes.items())
+    cursor.execute(f"{create} ({columns})".encode())
+    with cursor.copy(f"COPY {table} FROM STDIN") as copy:
+        for row in frame.astype(object).where(frame.notna(), None).itertuples(index=False):
+            copy.write_row(row)
 
 
 POSTGRES = {"float64": "double precision", "float32": "real", "int64": "bigint", "bool": "boolean", "object": "text",
@@ -95,6 +100,22 @@ def test_postgresql_counts_the_same(tmp_path: Path, postgres: server.Server, gri
     assert counting.same(counting.cube(config, cells, tmp_path / "c.parquet"), from_rows(config, grid))
 
 
+def test_what_psql_writes_is_a_cube(tmp_path: Path, postgres: server.Server) -> None:
+    config = counting.config(tmp_path)
+    frame = counting.frame(more=100)
+    frame.to_parquet(tmp_path / "rows.parquet")
+    with postgres.admin() as admin, admin.cursor() as cursor:
+        fill(cursor, frame, "CREATE SCHEMA lending; CREATE TABLE lending.holdout")
+        (tmp_path / "cube.sql").write_text(cube_query(layout_of(config, "x"), "postgres", "lending.holdout"))
+        url = f"postgresql://postgres@/registries?host={postgres.folder}&port={postgres.port}"
+        command = ["psql", "--csv", "--file", "cube.sql", "--output", "cube.csv", url]
+        done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
+        cursor.execute(b"DROP SCHEMA lending CASCADE")
+    assert (done.returncode, done.stderr) == (0, "")
+    _, cells = read_cells(tmp_path / "cube.csv")
+    assert counting.same(counting.cube(config, cells, tmp_path / "c.parquet"), from_rows(config))
+
+
 @pytest.mark.e2e
 @pytest.mark.parametrize("grid", GRIDS)
 def test_spark_counts_the_same(tmp_path: Path, spark: Any, grid: int) -> None:
@@ -102,6 +123,21 @@ def test_spark_counts_the_same(tmp_path: Path, spark: Any, grid: int) -> None:
     counting.frame().to_parquet(tmp_path / "rows.parquet")
     cells = engines.count_with_spark(tmp_path / "rows.parquet", layout_of(config, "spark", grid))
     assert counting.same(counting.cube(config, cells, tmp_path / "c.parquet"), from_rows(config, grid))
+
+
+@pytest.mark.e2e
+def test_spark_suppresses_the_same_cells(tmp_path: Path, spark: Any) -> None:
+    config = counting.config(tmp_path)
+    counting.frame().to_parquet(tmp_path / "rows.parquet")
+    layout = layout_of(config, "x", 10, 5)
+    found = {}
+    for name, cells in (
+        ("spark", engines.count_with_spark(tmp_path / "rows.parquet", layout)),
+        ("pandas", engines.count_here(config, layout)),
+    ):
+        write_cells(cells, tmp_path / f"{name}.csv")
+        found[name] = (tmp_path / f"{name}.csv").read_bytes()
+    assert found["spark"] == found["pandas"]
 
 
 PREDICTED = {"score_column": "prediction_column: spare"}
@@ -207,6 +243,11 @@ def test_rows_that_cannot_be_audited_are_told_and_refused(
     with pytest.raises(UserError) as caught:
         counting.cube(config, cells, tmp_path / "c.parquet")
     assert words in str(caught.value)
+    # However few they are, nobody is told whose they are.
+    assert set(cells["attribute_1"]) == {"(missing)"}
+    whole = engines.count_with_duckdb(tmp_path / "rows.parquet", layout_of(config, "x"))
+    with pytest.raises(UserError, match=re.escape(words)):
+        counting.cube(config, whole, tmp_path / "c.parquet")
 
 
 def test_a_prediction_that_is_no_label_is_refused(tmp_path: Path) -> None:

@@ -177,7 +177,7 @@ def _ask(folder: Path, code: str, further: int = 2) -> Scores:
     path.write_bytes(pickle.dumps(_Evaluated(payload)))
 
     def more(scores: np.ndarray) -> list[pd.DataFrame]:
-        assert scores.tolist() == [0.1, 0.2]
+        assert scores.shape == (2,)
         return [pd.DataFrame({"x": [3.0 + i, 4.0, 5.0]}) for i in range(further)]
 
     return score(path, pd.DataFrame({"x": [1.0, 2.0]}), positive_label="1", further=more, timeout=30)
@@ -196,6 +196,7 @@ QUIET = "def before(calls, features): pass\n"
 
 def test_the_isolated_model_answers_as_often_as_it_is_asked(tmp_path: Path) -> None:
     found = _ask(tmp_path, QUIET)
+    assert found.values.tolist() == [0.1, 0.2]
     assert [each.tolist() for each in found.further] == [[0.3, 0.4, 0.5], [0.4, 0.4, 0.5]]
     assert found.failure is None
     assert _ask(tmp_path, QUIET, further=0).further == ()

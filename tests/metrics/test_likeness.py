@@ -139,6 +139,21 @@ def test_groups_that_a_feature_separates_whole_have_no_number() -> None:
     assert "differs between them" in str(found.groups[0].reason)
 
 
+def test_a_constant_is_no_difference_whatever_rounding_makes_of_its_means() -> None:
+    rows = having(evidence([0] * 10, [0] * 10, g=["a"] * 3 + ["b"] * 7), {"x": [0.1] * 10}, [0.3, 0.7, 1.1] * 3 + [3])
+    found = single(APART, rows)
+    assert (found.value, found.groups[0].reason) == (0, None)
+
+
+def test_a_thousand_groups_are_affordable() -> None:
+    draw = np.random.default_rng(0)
+    g = [f"{i % 1000:04}" for i in range(4_000)]
+    columns = {f"x{i}": draw.normal(size=4_000).tolist() for i in range(20)}
+    started = time.process_time()
+    assert single(APART, having(evidence([0] * 4_000, [0] * 4_000, g=g), columns)).value is not None
+    assert time.process_time() - started < 20
+
+
 @pytest.mark.parametrize(
     ("columns", "g", "reason"),
     [

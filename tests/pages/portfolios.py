@@ -5,9 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 
 from glassalpha_action.pages.data import Model, Past, Portfolio
-from glassalpha_action.records import Audit, ModelCard, Status, sealed
+from glassalpha_action.records import Audit, Change, ModelCard, Status, sealed
 from glassalpha_action.registry import connect
 from tests import samples
+from tests.report.audits import USED, waiver
 
 HOSTILE = (
     "<script>alert(1)</script>",
@@ -75,6 +76,8 @@ def hostile_audit(name: str) -> Audit:
                 "verdicts": verdicts,
                 "measurements": measurements,
                 "notes": (name,),
+                "waivers": (waiver(**dict.fromkeys(USED, name)), waiver("refused", **dict.fromkeys(USED, name))),
+                "changes": (Change(what=name, effect="weakened", message=name),),
                 "charts": audit.charts.model_copy(update={"roc": roc}),
                 "requirements": (
                     audit.requirements[0].model_copy(update={"name": name, "met": False, "message": name}),

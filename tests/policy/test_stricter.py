@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 from sklearn.linear_model import LogisticRegression
 
-from glassalpha_action.cli.judging import gone_since
+from glassalpha_action.cli.checkout import gone_since
 from glassalpha_action.cli.main import main
 from glassalpha_action.config import AuditConfig
 from glassalpha_action.documents import build, parse
@@ -247,6 +247,72 @@ def test_models_gone_since_the_base_commit(run: Run, tmp_path: Path) -> None:
     assert gone_since(tmp_path / "base", at_base, ["c.yaml", "new.yaml", "audit.yaml"]) == []
 
 
+def test_a_second_file_of_the_model_does_not_stand_in_for_the_one_that_is_gone(run: Run, tmp_path: Path) -> None:
+    quick = CONFIG.replace("policy:", "audit: {profile: dev}\npolicy:")
+    for name in ("base", "head"):
+        (tmp_path / name / "also.yaml").write_text(CONFIG)
+        (tmp_path / name / "dev.yaml").write_text(quick)
+    every = ["also.yaml", "audit.yaml", "dev.yaml"]
+    (head(tmp_path) / "audit.yaml").unlink()
+    assert gone_since(tmp_path / "base", every, ["also.yaml", "dev.yaml"]) == ["audit.yaml"]
+    assert run()[2]["status"] == "BLOCKED"
+    assert gone_since(tmp_path / "base", every, ["also.yaml", "audit.yaml"]) == []
+    (head(tmp_path) / "also.yaml").rename(head(tmp_path) / "new.yaml")
+    assert gone_since(tmp_path / "base", every, ["new.yaml", "dev.yaml"]) == ["audit.yaml"]
+
+
+def test_a_moved_file_is_judged_by_the_rules_of_the_one_it_was(run: Run, tmp_path: Path) -> None:
+    quick = CONFIG.replace("policy:", "audit: {profile: dev}\npolicy:")
+    for name in ("base", "head"):
+        (tmp_path / name / "a_dev.yaml").write_text(quick)
+    (head(tmp_path) / "audit.yaml").unlink()
+    (head(tmp_path) / "moved.yaml").write_text(CONFIG.replace("[sex, region]", "[region]"))
+    code, _, found = run(config="moved.yaml")
+    assert (code, found["status"], found["judged_by"]) == (1, "BLOCKED", "base")
+
+
+def test_exchanging_the_files_of_two_models_escapes_neither_models_rules(run: Run, tmp_path: Path) -> None:
+    mild = CONFIG.replace("credit_model", "other_model").replace("house", "mild")
+    for name in ("base", "head"):
+        (tmp_path / name / "policy/mild.yaml").write_text(POLICY.replace("0.10", "1.10"))
+    (tmp_path / "base/other.yaml").write_text(mild)
+    (head(tmp_path) / "other.yaml").write_text(mild.replace("other_model", "credit_model"))
+    (head(tmp_path) / "audit.yaml").write_text(CONFIG.replace("credit_model", "other_model"))
+    code, _, found = run(config="other.yaml")
+    assert (code, found["status"], found["judged_by"]) == (1, "BLOCKED", "base")
+    assert any("asked for < 0.1 and now asks for < 1.1" in c["message"] for c in found["changes"])
+
+
+@pytest.mark.parametrize("linked", ["policy/house.yaml", "policy", "audit.yaml"])
+def test_a_file_turned_into_a_link_to_a_milder_one_is_judged_by_what_it_was(
+    run: Run, tmp_path: Path, linked: str
+) -> None:
+    bare = CONFIG[: CONFIG.index("policy:")]
+    for name in ("base", "head"):
+        write(tmp_path / name, bare)
+        write(tmp_path / name / "mild", bare.replace("[sex, region]", "[region]"), POLICY.replace("0.10", "1.10"))
+    target = {
+        "policy/house.yaml": "../mild/policy/house.yaml",
+        "policy": "mild/policy",
+        "audit.yaml": "mild/audit.yaml",
+    }
+    here = head(tmp_path) / linked
+    shutil.rmtree(here) if here.is_dir() else here.unlink()
+    here.symlink_to(target[linked])
+    code, _, found = run("--policy-gates", "policy/house.yaml")
+    assert (code, found["status"], found["judged_by"]) == (1, "BLOCKED", "base")
+
+
+def test_a_file_called_like_a_pack_does_not_take_its_place(run: Run, tmp_path: Path) -> None:
+    bare = CONFIG[: CONFIG.index("policy:")]
+    for name in ("base", "head"):
+        write(tmp_path / name, bare)
+    (head(tmp_path) / "general-baseline").write_text(POLICY.replace("0.10", "1.10"))
+    code, _, found = run("--policy-gates", "general-baseline")
+    assert (code, found["status"], found["judged_by"]) == (1, "BLOCKED", "base")
+    assert found["policy"]["name"] == "General Baseline"
+
+
 def test_a_new_model_and_a_new_policy_are_judged_by_the_head(run: Run, tmp_path: Path) -> None:
     (tmp_path / "base/audit.yaml").unlink()
     code, _, found = run()
@@ -416,3 +482,15 @@ def test_where_the_base_commits_model_cannot_run_the_last_audit_stands_in(run: R
     _, _, found = run("--model-trust", "trusted")
     assert found["verdicts"][0]["outcome"] == "PASS"
     assert "of the last recorded audit, on other rows" in found["verdicts"][0]["message"]
+
+
+def test_a_pull_request_does_not_choose_the_registry_it_is_compared_with(run: Run, scored: Path) -> None:
+    for name in ("base/model.joblib", "base/audit.yaml"):
+        (scored / name).unlink()
+    (head(scored) / "audit.yaml").write_text(SCORED.replace("registry.db", "mild.db"))
+    assert run("--model-trust", "trusted", "--submit")[0] == 0
+    assert (scored / "mild.db").is_file()
+    (scored / "base/audit.yaml").write_text(SCORED)
+    code, _, found = run("--model-trust", "trusted")
+    assert (code, found["verdicts"][0]["outcome"]) == (1, "MISSING")
+    assert any(c["what"] == "registry.database" for c in found["changes"])

@@ -188,6 +188,32 @@ def test_calibration_fails_by_value_and_p_value(low: float, value: float, p_valu
     assert outcome(gate("less_than", 0.05), found, statistics=BOUND) is expected
 
 
+def test_a_p_value_against_parity_does_not_decide_a_limit_elsewhere() -> None:
+    """A ratio surely below 1 may still lie on either side of four fifths."""
+    four_fifths = gate("greater_than_or_equal", 0.8, "adverse_impact_ratio")
+    for low, value, high, expected in ((0.7, 0.78, 0.87, UNSURE), (0.6, 0.7, 0.79, FAIL), (0.81, 0.85, 0.9, PASS)):
+        found = measured(value, "adverse_impact_ratio", low=low, high=high, p_value=1e-6, attribute="sex")
+        assert outcome(four_fifths, found, statistics=BOUND) is expected
+
+
+@pytest.mark.parametrize(("low", "high"), [(0.76, 0.8), (None, None)])
+@pytest.mark.parametrize("statistics", [POINT, BOUND])
+def test_what_is_known_only_between_bounds_is_not_decided_inside_them(
+    low: float | None, high: float | None, statistics: Statistics
+) -> None:
+    for bounds, expected in (((0.74, 0.9), UNSURE), ((0.77, 0.79), PASS)):
+        found = measured(0.78, low=low, high=high, bounds=bounds)
+        assert outcome(gate("greater_than", 0.75), found, statistics=statistics) is expected
+
+
+def test_a_worsening_between_bounds_is_not_decided_inside_them() -> None:
+    gauge = gate("less_than_or_equal", 0.02, baseline={"no_worse_than": 0.02, "ref": "last_audit"})
+    for bounds, expected in (((0.85, 0.9), UNSURE), ((0.885, 0.9), PASS), ((0.8, 0.81), FAIL)):
+        now = measured(sum(bounds) / 2, bounds=bounds)
+        found = judge(gauge, [now], POINT, ACCURACY, baselines={"last_audit": [measured(0.9)]})
+        assert found.outcome is expected
+
+
 def test_an_undecided_gate_says_how_many_rows_would_decide() -> None:
     # The interval reaches 0.08 below 0.12 and must reach only 0.02: sixteen times the rows.
     found = judge(gate("less_than", 0.1), [measured(0.12, low=0.04, high=0.2)], BOUND, ACCURACY)

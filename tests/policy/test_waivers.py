@@ -9,8 +9,9 @@ import pytest
 
 from glassalpha_action.documents import UserError
 from glassalpha_action.metrics import known
-from glassalpha_action.policy.verdict import Decision, decide
-from glassalpha_action.policy.waivers import Waiver, load, recalled
+from glassalpha_action.policy.schema import Statistics
+from glassalpha_action.policy.verdict import Decision, decide, judge
+from glassalpha_action.policy.waivers import Waiver, apply, load, recalled
 from glassalpha_action.records import Measurement, ModelCard, Outcome, Provenance, Status
 from tests.policy.gates import loaded, measured
 
@@ -132,6 +133,17 @@ def test_a_waiver_of_a_gate_that_is_not_there_is_said_to_be(tmp_path: Path) -> N
     assert found.status is Status.BLOCKED
     assert "which the policy does not have" in found.waivers[0].message
     assert decided(tmp_path, [waiver(gate="G")]).waivers[0].state == "in_force", "a gate's name names it too"
+
+
+def test_a_gate_is_meant_by_its_id_before_another_by_its_name(tmp_path: Path) -> None:
+    line = POLICY[POLICY.index("  - ") :]
+    text = POLICY.replace("{name: G", "{name: X, id: g") + line.replace("{name: G", "{name: g, id: other")
+    gates = loaded(tmp_path, text).policy.gates
+    assert [(gate.key, gate.name) for gate in gates] == [("g", "X"), ("other", "g")]
+    for order in (gates, gates[::-1]):
+        verdicts = [judge(gate, [gap(Fraction(15, 100))], Statistics(), PARITY) for gate in order]
+        left = apply(verdicts, order, [waiver()], loaded(tmp_path, POLICY).policy, "m", date(2025, 2, 1)).verdicts
+        assert {v.gate_id: v.outcome for v in left} == {"g": WAIVED, "other": FAIL}
 
 
 def test_hard_mandatory_gates_cannot_be_waived(tmp_path: Path) -> None:

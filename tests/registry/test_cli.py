@@ -130,6 +130,8 @@ def test_a_registry_is_migrated_there_and_back(postgres: server.Server) -> None:
     run("submit", saved(samples.audit("another")), "--database", "back.db")
     assert "holds other records" in str(refused("migrate", "--from", there, "--to", "back.db"))
     assert refused("migrate", "--from", "none.db", "--to", "new.db").exit_code == 2
+    assert "copied to itself" in str(refused("migrate", "--from", "back.db", "--to", "sqlite:///./back.db"))
+    assert "copied to itself" in str(refused("migrate", "--from", there, "--to", there))
     assert not Path("new.db").exists()
 
 

@@ -229,9 +229,10 @@ def test_an_audit_whose_id_does_not_fit_is_found_though_chained(remote: Path) ->
 
 def tamper(path: Path, sql: str) -> None:
     connection = sqlite3.connect(path)
-    for (name,) in connection.execute("SELECT name FROM sqlite_master WHERE type = 'trigger'").fetchall():
-        connection.execute(f"DROP TRIGGER {name}")
-    connection.executescript(sql)
+    triggers = connection.execute("SELECT name, sql FROM sqlite_master WHERE type = 'trigger'").fetchall()
+    connection.executescript("".join(f"DROP TRIGGER {name};" for name, _ in triggers) + sql)
+    for _, trigger in triggers:
+        connection.execute(trigger)
     connection.close()
 
 

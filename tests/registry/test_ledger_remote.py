@@ -168,7 +168,7 @@ def test_addresses_that_are_refused(text: str) -> None:
     ("https://github.com/o/r.git", "https://github.com/o/r.git"),
     ("https://ada@github.com/o/r", "https://ada@github.com/o/r"),
     ("https://o:p%40ss@host:8443/x?token=y#z", "https://host:8443/x"),
-    (f"https://{TOKEN}@github.com/o/r", "https://github.com/o/r"),
+    pytest.param(f"https://{TOKEN}@github.com/o/r", "https://github.com/o/r", id="a token for a user"),
     ("ssh://git@host:22/o/r.git", "ssh://git@host:22/o/r.git"),
     ("git@github.com:o/r.git", "git@github.com:o/r.git"),
     ("file:///srv/r.git", "file:///srv/r.git"),

@@ -114,24 +114,24 @@ def test_tables_of_somebody_else_are_left_alone(postgres: Server) -> None:
 
 
 @pytest.mark.parametrize("url", [
-    "postgresql://{user}:wrong-" + PASSWORD + "@127.0.0.1:{port}/registries",
-    "postgresql://nobody:" + PASSWORD + "@127.0.0.1:{port}/registries",
-    "postgresql+psycopg://nobody:" + PASSWORD + "@127.0.0.1:{port}/registries",
-    "POSTGRES://writer:" + PASSWORD + "@127.0.0.1:1/registries",
-    "postgresql://writer:" + PASSWORD + "@no-such-host.invalid/registries",
-    "postgresql://writer:at@" + PASSWORD + "@127.0.0.1:{port}/registries",
-    "postgresql://writer:slash/" + PASSWORD + "@127.0.0.1:{port}/registries",
-    "postgresql://writer:colon:" + PASSWORD + "@127.0.0.1:{port}/registries",
-    "postgresql://writer:hash#" + PASSWORD + "@127.0.0.1:{port}/registries",
-    "postgresql://writer:question?" + PASSWORD + "@127.0.0.1:{port}/registries",
-    "postgresql://writer:percent%zz" + PASSWORD + "@127.0.0.1:{port}/registries",
-    "postgresql://writer@127.0.0.1:{port}/registries?password=" + PASSWORD + "&nonsense=1",
-    "postgresql://writer@127.0.0.1:{port}/registries?passwort=" + PASSWORD,
-    "postgresql://127.0.0.1:" + PASSWORD + "/registries",
-    "postgresql://127.0.0.1:{port}/" + PASSWORD + "%00",
+    "postgresql://{user}:wrong-{password}@127.0.0.1:{port}/registries",
+    "postgresql://nobody:{password}@127.0.0.1:{port}/registries",
+    "postgresql+psycopg://nobody:{password}@127.0.0.1:{port}/registries",
+    "POSTGRES://writer:{password}@127.0.0.1:1/registries",
+    "postgresql://writer:{password}@no-such-host.invalid/registries",
+    "postgresql://writer:at@{password}@127.0.0.1:{port}/registries",
+    "postgresql://writer:slash/{password}@127.0.0.1:{port}/registries",
+    "postgresql://writer:colon:{password}@127.0.0.1:{port}/registries",
+    "postgresql://writer:hash#{password}@127.0.0.1:{port}/registries",
+    "postgresql://writer:question?{password}@127.0.0.1:{port}/registries",
+    "postgresql://writer:percent%zz{password}@127.0.0.1:{port}/registries",
+    "postgresql://writer@127.0.0.1:{port}/registries?password={password}&nonsense=1",
+    "postgresql://writer@127.0.0.1:{port}/registries?passwort={password}",
+    "postgresql://127.0.0.1:{password}/registries",
+    "postgresql://127.0.0.1:{port}/{password}%00",
 ])  # fmt: skip
 def test_no_error_shows_a_password(postgres: Server, url: str) -> None:
-    error = refused(url.format(port=postgres.port, user="writer"), create=True)
+    error = refused(url.format(port=postgres.port, password=PASSWORD, user="writer"), create=True)
     assert error.exit_code in {2, 4}
     chained: BaseException | None = error
     while chained is not None:
@@ -305,6 +305,19 @@ def test_tampering_by_the_owner_is_found(postgres: Server) -> None:
         found = registry.verify(anchor)
     assert found[0].startswith("record 1: its rows in audits")
     assert found[-1].startswith("record 4: missing")
+
+
+def test_what_guards_and_shows_the_tables_is_checked_too(postgres: Server) -> None:
+    url = postgres.new_registry()
+    with connect(url) as registry, owned(postgres, url) as owner:
+        fill(registry)
+        owner.execute("ALTER TABLE audits DISABLE TRIGGER append_only")
+        owner.execute("DROP TRIGGER next_only ON records")
+        assert registry.verify() == ["the trigger next_only of records was removed or switched off",
+                                     "the trigger append_only of audits was removed or switched off"]  # fmt: skip
+        columns = ", ".join(column.name for column in schema.describe()[1].columns)
+        owner.execute(f"CREATE OR REPLACE VIEW standing AS SELECT {columns} FROM audits WHERE seq = 1".encode())
+        assert registry.verify() == ["the view standing does not show what it should: it was altered"]
 
 
 def test_a_missing_table_is_damage(postgres: Server) -> None:

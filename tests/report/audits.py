@@ -8,6 +8,7 @@ from glassalpha_action.records import (
     AttributeSummary,
     Audit,
     Better,
+    Change,
     Charts,
     Comparison,
     Definition,
@@ -22,6 +23,7 @@ from glassalpha_action.records import (
     Severity,
     Status,
     Unit,
+    WaiverUse,
 )
 from tests import samples
 
@@ -39,6 +41,7 @@ HOSTILE = (
     "</style></title>'\"{{ 7*7 }}",
     "~~~\n# heading",
 )
+USED = ("id", "gate", "category", "reason", "owner", "approved_by", "compensating_controls", "ticket", "message")
 LEVELS = {
     "sex": ("female", "male"),
     "age_group": ("18–25", "26–35", "36–45", "46–60", "over 60", "(missing)"),
@@ -308,6 +311,34 @@ def bare() -> Audit:
     )
 
 
+def waiver(state: str = "in_force", **fields: object) -> WaiverUse:
+    """A waiver of the samples' failing gate."""
+    content: dict[str, object] = {
+        "id": "W-1", "gate": "demographic-parity-difference", "model_id": "credit_model_v2", "category": "waiver",
+        "reason": "the new scores arrive in March", "owner": "Ada", "approved_by": "Grace", "approved_on": "2025-01-01",
+        "expires": "2025-03-01", "ceiling": 0.2, "state": state, "message": "Waived until 2025-03-01 by W-1.",
+    }  # fmt: skip
+    return WaiverUse.model_validate(content | fields)
+
+
+def waived() -> Audit:
+    """The samples' failing gate waived, by one of four waivers; its rules changed, and the base commit's judged."""
+    gap = samples.verdict(samples.GAP, Outcome.WAIVED, raw_outcome=Outcome.FAIL, waiver="W-1")
+    refused = waiver("refused", id="W-2", message="Waiver W-2 is refused: Ada owns it and approved it.")
+    expired = waiver("expired", id="W-3", message="Waiver W-3 expired on 2025-01-04; the gate is live again.")
+    idle = waiver("not_needed", id="W-4", gate="gone", message="Waiver W-4 is not needed: the gate passes.")
+    weaker = Change(what="a", effect="weakened", message="The gate asked for < 0.05 and now asks for < 0.1.")
+    return samples.audit(
+        status=Status.REVIEW, verdicts=(samples.verdict(samples.AUC, Outcome.PASS), gap), reaudit_by="2025-02-04",
+        waivers=(idle, expired, refused, waiver(ticket="R-1", compensating_controls="A person reads refusals.")),
+        changes=(Change(what="b", effect="neutral", message="`contacts` changed."), weaker), judged_by="base",
+        notes=("1 change weakens what judges the model.", weaker.message),
+        policy=samples.POLICY.model_copy(
+            update={"contacts": {"policy": "risk@example.com"}, "enforcement": "soft_mandatory"}
+        ),
+    )  # fmt: skip
+
+
 def hostile(name: str) -> Audit:
     """`name` wherever a name or a text from outside can stand."""
     gap = samples.GAP.model_copy(
@@ -323,7 +354,14 @@ def hostile(name: str) -> Audit:
     power = samples.POWER.model_copy(update={"reason": name, "attribute": name})
     base = samples.audit()
     policy = samples.POLICY.model_copy(
-        update={"name": name, "version": name, "owner": name, "text": f"policy_name: {name}\n"}
+        update={
+            "name": name,
+            "version": name,
+            "owner": name,
+            "text": f"policy_name: {name}\n",
+            "contacts": {name: name},
+            "citations": (name,),
+        }
     )
     words = {"gate": name, "clause": name, "rationale": name, "message": name, "remediation": name}
     return samples.audit(
@@ -331,6 +369,8 @@ def hostile(name: str) -> Audit:
         team=name,
         policy=policy,
         notes=(name,),
+        waivers=(waiver(**dict.fromkeys(USED, name)), waiver("refused", **dict.fromkeys(USED, name))),
+        changes=(Change(what=name, effect="weakened", message=name),),
         measurements=(gap, power),
         verdicts=(samples.verdict(gap, Outcome.FAIL, **words), samples.verdict(power, Outcome.MISSING, **words)),
         requirements=(Requirement(name=name, met=False, message=name),),
