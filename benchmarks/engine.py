@@ -20,12 +20,12 @@ AEQUITAS = ROOT / ".cache" / "aequitas"
 
 
 def rows(n: int, seed: int = 0) -> pd.DataFrame:
-    """`n` rows of two string attributes, a calibrated score and its outcome."""
+    """`n` rows of two string attributes (as our reader and theirs leave them), a calibrated score and its outcome."""
     draw = np.random.default_rng(seed)
     score = draw.beta(2, 5, n)
     return pd.DataFrame({
-        "sex": pd.Series(np.array(["female", "male"])[draw.integers(0, 2, n)], dtype="str"),
-        "region": pd.Series(np.array(["north", "south", "east", "west"])[draw.integers(0, 4, n)], dtype="str"),
+        "sex": pd.Categorical.from_codes(draw.integers(0, 2, n), ["female", "male"]),
+        "region": pd.Categorical.from_codes(draw.integers(0, 4, n), ["north", "south", "east", "west"]),
         "score": score,
         "label": (draw.random(n) < score).astype(np.int64),
     })  # fmt: skip
@@ -109,13 +109,17 @@ def aequitas(table: pd.DataFrame) -> float | None:
     """Its crosstabs (no intersections, no intervals), in an environment of its own: it needs an older pandas."""
     if not (AEQUITAS / "bin/python").exists():
         made = subprocess.run([sys.executable, "-m", "venv", str(AEQUITAS)], check=False)
-        if made.returncode or subprocess.run(
-            [str(AEQUITAS / "bin/pip"), "install", "--quiet", "aequitas==1.1.0", "pyarrow"], check=False
-        ).returncode:
+        if (
+            made.returncode
+            or subprocess.run(
+                [str(AEQUITAS / "bin/pip"), "install", "--quiet", "aequitas==1.1.0", "pyarrow"], check=False
+            ).returncode
+        ):
             return None
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "rows.parquet"
-        table.assign(score=(table["score"] >= 0.5).astype(int), label_value=table["label"]).to_parquet(path)
+        text = table.astype({"sex": "str", "region": "str"})
+        text.assign(score=(table["score"] >= 0.5).astype(int), label_value=table["label"]).to_parquet(path)
         done = subprocess.run(
             [str(AEQUITAS / "bin/python"), "-c", PEER, str(path)], capture_output=True, text=True, check=True
         )

@@ -56,9 +56,12 @@ class DocumentError(UserError):
 
 
 def _day(value: object) -> date:
-    if isinstance(value, str) and re.fullmatch(r"\d{4}-\d{2}-\d{2}", value):
+    if not isinstance(value, str) or not re.fullmatch(r"\d{4}-\d{2}-\d{2}", value):
+        raise ValueError("must be a date as YYYY-MM-DD")
+    try:
         return date.fromisoformat(value)
-    raise ValueError("must be a date as YYYY-MM-DD")
+    except ValueError:
+        raise ValueError(f"{value} is not a day of the calendar; write it as YYYY-MM-DD") from None
 
 
 Text = Annotated[str, Strict(), StringConstraints(min_length=1, max_length=20_000)]
@@ -238,8 +241,13 @@ def parse(content: bytes, name: str) -> Tree:
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         said = " ".join(part for part in (error.context, error.problem) if part)
+        line = mark.line if mark else 0
+        tab = b"\t" in b"".join(content.splitlines()[line : line + 1])
+        way = (
+            "indent with spaces, not tabs" if tab else "check the indentation, quotes and brackets there and before it"
+        )
         raise DocumentError(
-            [Problem(name, mark.line + 1 if mark else None, f"not readable as YAML: {said}.")]
+            [Problem(name, line + 1 if mark else None, f"not readable as YAML ({said}); {way}.")]
         ) from None
     except yaml.YAMLError as error:
         raise DocumentError([Problem(name, None, f"not readable as YAML: {str(error).splitlines()[0]}.")]) from None
@@ -299,7 +307,7 @@ def _is_echo(error: ErrorDetails) -> bool:
 
 
 def _dotted(path: KeyPath) -> str:
-    return "".join(f"[{p}]" if isinstance(p, int) else f".{p}" for p in path).lstrip(".")
+    return "".join(f"[{p}]" if isinstance(p, int) else f".{p}" for p in path if p != "[key]").lstrip(".")
 
 
 def _keys(model: Any, path: KeyPath) -> list[str]:
@@ -323,6 +331,7 @@ def _problem(tree: Tree, model: type[BaseModel], error: ErrorDetails) -> Problem
 
 def _sentence(path: KeyPath, error: ErrorDetails, tree: Tree, keys: list[str]) -> str:
     kind, shown = error["type"], _dotted(path)
+    limits = {name: f"{end:.12g}" for name, end in error.get("ctx", {}).items() if isinstance(end, int | float)}
     here = tree.places.get(path)
     raw = here.raw if here and here.raw is not None else error["input"]
     if kind == "missing":
@@ -345,7 +354,18 @@ def _sentence(path: KeyPath, error: ErrorDetails, tree: Tree, keys: list[str]) -
         "model_type": f"`{shown}` must hold `key: value` lines.",
         "mapping_type": f"`{shown}` must hold `key: value` lines.",
         "dict_type": f"`{shown}` must hold `key: value` lines.",
-        "too_short": f"`{shown}` needs at least one entry.",
+        "too_short": f"`{shown}` needs at least {_entries(limits.get('min_length', '1'))}.",
+        "too_long": f"`{shown}` has more than the {limits.get('max_length')} entries it may have.",
+        "string_too_long": f"`{shown}` is longer than the {limits.get('max_length')} characters it may have.",
+        "greater_than": f"`{shown}` must be more than {limits.get('gt')}.",
+        "greater_than_equal": f"`{shown}` must be at least {limits.get('ge')}.",
+        "less_than": f"`{shown}` must be less than {limits.get('lt')}.",
+        "less_than_equal": f"`{shown}` must be at most {limits.get('le')}.",
         "string_too_short": f"`{shown}` must not be empty.",
     }.get(kind)
-    return said or f"`{shown}`: {error['msg'].removeprefix('Value error, ').removeprefix('Input ')}.".replace("..", ".")
+    start = f"`{shown}`: " if shown else ""
+    return said or f"{start}{error['msg'].removeprefix('Value error, ').removeprefix('Input ').removesuffix('.')}."
+
+
+def _entries(least: str) -> str:
+    return "one entry" if least == "1" else f"{least} entries"

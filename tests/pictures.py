@@ -17,9 +17,11 @@ IMAGES = ROOT / "site" / "images"
 ARGUMENTS = ["--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-background-networking"]
 STYLE = """
 body { font: 15px/1.5 system-ui, "DejaVu Sans", sans-serif; color: #1f2328; margin: 24px 32px; max-width: 860px }
-table { border-collapse: collapse; margin: 12px 0 } th, td { border: 1px solid #d1d9e0; padding: 6px 12px; text-align: left }
-code { background: #f0f2f4; padding: 2px 5px; border-radius: 5px; font-size: 85% } h1, h2 { border-bottom: 1px solid #d1d9e0;
-padding-bottom: 6px } summary { cursor: pointer; margin: 8px 0 } details { margin: 8px 0 }
+table { border-collapse: collapse; margin: 12px 0 }
+th, td { border: 1px solid #d1d9e0; padding: 6px 12px; text-align: left }
+code { background: #f0f2f4; padding: 2px 5px; border-radius: 5px; font-size: 85% }
+h1, h2 { border-bottom: 1px solid #d1d9e0; padding-bottom: 6px }
+summary, details { margin: 8px 0 }
 """
 
 

@@ -49,7 +49,7 @@ def test_labels_are_text_as_in_the_data(tmp_path: Path, written: str, label: str
     [
         ("  threshold: 0.5", "  treshold: 0.5", 4, ["unknown key `model.treshold`", "did you mean `threshold`?"]),
         ("  threshold: 0.5", "  threshold: '0.5'", 4, ["`model.threshold` must be a number, not `0.5`"]),
-        ("  threshold: 0.5", "  threshold: 1.5", 4, ["`model.threshold`", "less than or equal to 1"]),
+        ("  threshold: 0.5", "  threshold: 1.5", 4, ["`model.threshold`", "at most 1"]),
         ("  threshold: 0.5", "  threshold: .inf", 4, ["`model.threshold`"]),
         ("  id: credit_model", "  name: x", 1, ["`model.id` is required"]),
         ("  id: credit_model", "  id: ''", 2, ["`model.id` must not be empty"]),

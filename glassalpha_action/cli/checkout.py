@@ -23,8 +23,8 @@ def gone_since(base: Path, before: Sequence[str], after: Sequence[str]) -> list[
     the base commit may go, and so may a dev-profile file beside another file of the model. `judged` blocks each of the
     rest.
     """
-    then = {path: model for path in before if (model := _model(base / path))}
-    now = {path: model[0] for path in after if (model := _model(Path(path)))}
+    then = {path: known for path in before if (known := _model(base / path))}
+    now = {path: known[0] for path in after if (known := _model(Path(path)))}
     come = Counter(model for path, model in now.items() if path not in then or then[path][0] != model)
     gone = []
     for path, (model, lifecycle, profile) in sorted(then.items()):

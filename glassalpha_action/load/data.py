@@ -62,22 +62,20 @@ class Coded:
 def coded(column: pd.Series[Any]) -> Coded:
     """The column's values as text levels: 1, 1.0 and "1" are one level."""
     codes, values = _factorized(column)
+    used = np.bincount(codes.astype(np.intp) + 1, minlength=len(values) + 1)[1:] > 0
     written = [written_level(v) for v in values]
-    levels = tuple(sorted(set(written)))
+    levels = tuple(sorted({text for text, any_row in zip(written, used, strict=True) if any_row}))
     place = {level: i for i, level in enumerate(levels)}
-    lookup = np.array([place[text] for text in written] + [-1], dtype=np.int32)
-    return Coded(levels, lookup[codes])
+    lookup = np.array([place.get(text, -1) for text in written] + [-1], dtype=np.int32)
+    return Coded(levels, np.take(lookup, codes, mode="wrap"))
 
 
 def _factorized(column: pd.Series[Any]) -> tuple[NDArray[Any], list[object]]:
-    """Codes (n,), -1 where missing, and the values they stand for, each of which some row has."""
+    """Codes (n,), -1 where missing, and the values they stand for."""
     import pandas as pd
 
     if isinstance(column.dtype, pd.CategoricalDtype):
-        codes = column.cat.codes.to_numpy()
-        used = np.bincount(codes[codes >= 0], minlength=len(column.cat.categories)) > 0
-        place = np.append(np.cumsum(used) - 1, -1).astype(np.int32)
-        return place[codes], list(column.cat.categories[used])
+        return column.cat.codes.to_numpy(), list(column.cat.categories)
     try:
         found, values = pd.factorize(column)
     except TypeError:  # lists and mappings, as JSON may hold

@@ -315,15 +315,18 @@ def false_positive_rate_difference(group: Slice, confidence: float) -> Estimate:
 def auc_difference(ranking: Ranking, group: Slice, confidence: float) -> Estimate:
     """The largest difference between groups in the area under the ROC curve within each: max − min.
 
-    Each AUC ranks the positives of one group against its own negatives. Range 0 to 1; 0 is equal. A group with fewer
-    than two rows of a label is left out, by name. Not estimable without scores, or with fewer than two groups that
+    Each AUC ranks the positives of one group against its own negatives. Range 0 to 1; 0 is equal. A group with
+    no row of one of the labels is left out, by name. Not estimable without scores, or with fewer than two groups that
     have an AUC. Interval: from DeLong's of each group, its variance read off score bins a thousandth wide,
     Bonferroni-corrected over all pairs. Source: DeLong et al. 1988; Zou and Donner 2008.
     """
     if not ranking.scored:
         return undefined(NO_SCORES, int(group.n.sum()))
     ladders = [level_ladder(group, i) for i in range(len(group.axis.levels))]
-    errors = np.array([math.nan if not one.pairs or one.auc_error is None else one.auc_error for one in ladders])
+    # With a single row of a label the AUC stands, and could have come out anywhere.
+    errors = np.array([
+        math.nan if not one.pairs else math.inf if one.auc_error is None else one.auc_error for one in ladders
+    ])  # fmt: skip
     exact = ranking.exact_between(group.axis.name)
     wins = ranking.wins(group.axis.name).diagonal()
     values = np.array([
@@ -332,7 +335,7 @@ def auc_difference(ranking: Ranking, group: Slice, confidence: float) -> Estimat
     ends = None if exact else np.array([
         (math.nan, math.nan) if math.isnan(e) else one.auc_bounds for one, e in zip(ladders, errors, strict=True)
     ])  # fmt: skip
-    of, empty = "area under the ROC curve", "fewer than two rows of a label"
+    of, empty = "area under the ROC curve", "no row of one of the labels"
     return gaps.estimate_gap(group, values, errors, confidence, of, empty, (0.0, 1.0), ends)
 
 

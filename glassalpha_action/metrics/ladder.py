@@ -17,7 +17,8 @@ from glassalpha_action.metrics.intervals import Interval, newcombe, wilson, z_of
 Number = int | float
 ROUNDING = 1e-12
 CLIP = 2.0**-52
-CHUNK = 1 << 14
+# Small enough to stay in cache, and for BLAS not to start threads.
+CHUNK = 1 << 13
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,12 +49,12 @@ class Ladder:
     @cached_property
     def positives(self) -> Number:
         """The mass of positives."""
-        return _number(self._taken[0][0]) if self.score.size else 0
+        return _number(self.positive.sum())
 
     @cached_property
     def negatives(self) -> Number:
         """The mass of negatives."""
-        return _number(self._taken[1][0]) if self.score.size else 0
+        return _number(self.negative.sum())
 
     @property
     def pairs(self) -> Number:
@@ -69,10 +70,6 @@ class Ladder:
         )
 
     @cached_property
-    def _below(self) -> Mass:
-        return np.asarray(np.cumsum(self.negative) - self.negative)
-
-    @cached_property
     def _taken(self) -> tuple[Mass, Mass]:
         """True and false positives where every step from this one up is called positive."""
         return _from_above(self.positive), _from_above(self.negative)
@@ -80,7 +77,9 @@ class Ladder:
     @cached_property
     def auc(self) -> Fraction | float:
         """Wins and half the ties over all pairs; a fraction where rows carry no weights. Needs both labels."""
-        twice = _number((self.positive * (2 * self._below + self.negative)).sum())
+        twice: Number = 0
+        for positive, negative, up_to, _ in self._climb():
+            twice += _number(np.dot(positive, 2 * up_to - negative))
         return _share(twice, 2 * self.pairs)
 
     @property
@@ -88,7 +87,7 @@ class Ladder:
         """What the AUC lies between, whatever the order within steps; None where it is exact."""
         if self.exact:
             return None
-        wins = float((self.positive * self._below).sum())
+        wins = float((self.positive * (np.cumsum(self.negative) - self.negative)).sum())
         return wins / self.pairs, (wins + float((self.positive * self.negative).sum())) / self.pairs
 
     @cached_property
@@ -98,16 +97,24 @@ class Ladder:
             return None
         auc, totals = float(self.auc), (float(self.negatives), float(self.positives))
         spread = np.zeros(2)
-        for part in self._parts():
-            positive, negative = self.positive[part], self.negative[part]
-            beaten = (self._below[part] + negative / 2) / totals[0] - auc
-            beating = (self._taken[0][part] - positive / 2) / totals[1] - auc
-            spread += [(positive * beaten**2).sum(), (negative * beating**2).sum()]
+        for positive, negative, negatives, positives in self._climb():
+            beaten = (negatives - negative / 2) / totals[0] - auc
+            beating = 1 - (positives - positive / 2) / totals[1] - auc
+            spread += [np.dot(positive * beaten, beaten), np.dot(negative * beating, beating)]
         return math.sqrt(float((spread / totals[::-1] / (np.array(self.sizes) - 1)).sum()))
 
     def _parts(self) -> Iterator[slice]:
         """The steps in parts that fit a processor's cache."""
         return (slice(start, start + CHUNK) for start in range(0, self.score.size, CHUNK))
+
+    def _climb(self) -> Iterator[tuple[Mass, Mass, Mass, Mass]]:
+        """Part by part: positives and negatives at each step, then negatives and positives up to it."""
+        negatives, positives = self.negative[:1] * 0, self.positive[:1] * 0
+        for part in self._parts():
+            positive, negative = self.positive[part], self.negative[part]
+            up_to, so_far = np.cumsum(negative) + negatives[-1], np.cumsum(positive) + positives[-1]
+            yield positive, negative, up_to, so_far
+            negatives, positives = up_to, so_far
 
     def auc_interval(self, confidence: float) -> Interval | None:
         """DeLong's, widened by the bounds where the AUC is not exact; None with fewer than two rows of a label."""

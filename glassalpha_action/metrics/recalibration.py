@@ -41,12 +41,16 @@ def recalibrated(ladder: Ladder) -> Recalibration | str:
     x = np.log(p / (1 - p))
     positive, total = ladder.positive.astype(np.float64), (ladder.positive + ladder.negative).astype(np.float64)
     line = np.array([0.0, 1.0])
-    if x.size > 2 * POOLED:
-        line, _ = _fitted(line, *_pooled(x, positive, total))
-    line, information = _fitted(line, x, positive, total)
+    try:
+        if x.size > 2 * POOLED:
+            line, _ = _fitted(line, *_pooled(x, positive, total))
+        line, information = _fitted(line, x, positive, total)
+        variance = float(np.linalg.inv(information)[1, 1])
+    except np.linalg.LinAlgError:
+        return "the scores lie too close together to draw a line through"
     # Weights count as so many rows in the estimate, as Kish's effective number of them in its error.
     inflation = float(ladder.positive_square.sum() + ladder.negative_square.sum()) / float(total.sum())
-    error = math.sqrt(inflation * float(np.linalg.inv(information)[1, 1]))
+    error = math.sqrt(inflation * variance)
     return Recalibration(float(line[0]), float(line[1]), error)
 
 

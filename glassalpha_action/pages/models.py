@@ -19,7 +19,8 @@ SHOWN_AUDITS = 6
 CURVE_POINTS = 12
 GROUP_CURVES = 4
 SHOWN_GROUPS = 20
-HEADLINE_RATES = frozenset({"selection rate", "true positive rate"})
+HEADLINE_RATE = "selection rate"
+HEADLINE_RATES = frozenset({HEADLINE_RATE, "true positive rate"})
 HEADLINES = frozenset({
     "roc_auc", "average_precision", "accuracy", "precision", "recall", "expected_calibration_error", "brier_score",
     "max_shift_degradation", "population_stability_index", "rmse", "mae", "r2",
@@ -188,9 +189,9 @@ def fairness_tables(audit: Audit) -> list[FairnessTable]:
 
 
 def _fairness_table(made: list[Measurement], judged: Collection[str]) -> FairnessTable:
-    """The table of one rate; of what is made of it, that which gates judge, or all where they judge none of it."""
+    """The table of one rate; of what is made of it, all for the headline rate, else that which gates judge, if any."""
     first = made[0]
-    told = [found for found in made if found.metric in judged] or made
+    told = made if first.of == HEADLINE_RATE else [found for found in made if found.metric in judged] or made
     lines = tuple(_group_line(group) for group in first.groups[:SHOWN_GROUPS])
     hidden = len(first.groups) - len(lines)
     return FairnessTable(first.of or first.title, first.attribute, tuple(map(_finding, told)), lines, hidden)

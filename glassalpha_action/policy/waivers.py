@@ -126,8 +126,8 @@ def apply(
     out = list(verdicts)
     uses = []
     mine = sorted((w for w in waivers if w.model_id == model_id), key=lambda w: (-w.expires.toordinal(), w.id))
+    called = [gate.key for gate in gates] + [gate.name for gate in gates]
     for waiver in mine:
-        called = [gate.key for gate in gates] + [gate.name for gate in gates]
         at = called.index(waiver.gate) % len(gates) if waiver.gate in called else None
         state, message = _state(waiver, None if at is None else (verdicts[at], gates[at]), policy, today)
         uses.append(_use(waiver, state, message))

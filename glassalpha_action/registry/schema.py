@@ -203,9 +203,8 @@ def view_queries() -> tuple[tuple[str, str], ...]:
 
 
 def statements() -> dict[str, str]:
-    """The statement that made each view, index and trigger of an SQLite registry, by name."""
-    made = (*VIEWS, *INDEXES, NEXT_ONLY, *UNCHANGED)
-    return {re.findall(r"CREATE (?:VIEW|INDEX|TRIGGER) (\w+)", sql)[0]: sql.strip() for sql in made}
+    """The statement that made each table, view, index and trigger of an SQLite registry, by name."""
+    return {re.findall(r"CREATE [A-Z]+ (\w+)", sql)[0]: sql.strip() for sql in SCHEMA_1}
 
 
 def describe() -> tuple[Table, ...]:

@@ -88,7 +88,7 @@ class SQLiteRegistry(Registry):
             yield
 
     def damage(self) -> list[str]:
-        """What SQLite's own check of the file finds, and triggers and views that are not as they were made."""
+        """What SQLite's own check of the file finds, and what of its schema is not as it was made."""
         found = self.fetch("PRAGMA integrity_check(10)")
         damaged = [f"the file is damaged: {row['integrity_check']}" for row in found if row["integrity_check"] != "ok"]
         made = schema.statements()
@@ -96,7 +96,7 @@ class SQLiteRegistry(Registry):
         strange = self.fetch("SELECT name FROM sqlite_master WHERE type = 'trigger' ORDER BY name")
         return [
             *damaged,
-            *(f"its {name} was removed or altered" for name, sql in made.items() if there.get(name) != sql),
+            *(f"its schema was altered: {name}" for name, sql in made.items() if there.get(name) != sql),
             *(f"it has a trigger of no registry: {row['name']}" for row in strange if row["name"] not in made),
         ]
 

@@ -50,12 +50,10 @@ def render_text(audit: Audit, width: int = 100, *, colour: bool = False) -> str:
         )
         if not requirement.met:
             lines += _wrapped(requirement.message, width)
-    told = [(w.look, w.message) for w in waivers(audit) if w.message]
-    told += [(c.look, c.text) for c in changes(audit)]
-    for look, said in told:
-        first, *rest = _wrapped(said, width)
-        mark = paint(f"{look.icon} {look.word.upper():<24}", TINTS[look.tone])
-        lines += [f"  {mark}{first.lstrip()}", *rest]
+    told = [(w.look, w.message) for w in waivers(audit)] + [(c.look, c.text) for c in changes(audit)]
+    for beside, said in told:
+        tinted = paint(f"{beside.icon} {beside.word.upper():<24}", TINTS[beside.tone])
+        lines += [f"  {tinted}{line.lstrip()}" if n == 0 else line for n, line in enumerate(_wrapped(said, width))]
     if audit.reaudit_by:
         lines += _wrapped(f"The next audit is due by {audit.reaudit_by}.", width, indent=2)
     return "\n".join(lines) + "\n"

@@ -140,7 +140,7 @@ def test_sorting_by_status_puts_the_gravest_first(seen: Seen) -> None:
 
 def test_filters_join_are_counted_and_live_in_the_address(seen: Seen) -> None:
     page = seen.open("index.html")
-    total = 13 + len(HOSTILE)
+    total = 14 + len(HOSTILE)
     assert page.inner_text("[data-ga-shown]") == f"{total} models"
     page.select_option("[name=status]", "BLOCKED")
     page.select_option("[name=team]", "lending")

@@ -309,13 +309,13 @@ def test_the_interval_of_two_areas_joins_delongs() -> None:
     assert found.high == pytest.approx(a - b + math.hypot(a_high - a, b - b_low), abs=1e-6)
 
 
-def test_a_group_with_one_positive_has_no_area_to_compare() -> None:
-    rows = evidence(
-        [0, 1, 0, 1, 0, 1, 0, 1, 0, 0, 1], score=[k / 20 for k in range(11)], g=list("aaaabbbb") + ["c"] * 3
-    )
-    found = single(AUC, rows)
-    assert [g.reason for g in found.groups] == [None, None, "fewer than two rows of a label"]
-    assert "fewer than two rows of a label: c" in str(found.detail)
+def test_an_area_needs_a_row_of_each_label_and_two_to_be_sure_of_anything() -> None:
+    groups = [*"aaaabbbb", *"ccc", *"dd"]
+    rows = evidence([0, 1, 0, 1, 0, 1, 0, 1, 0, 0, 1, 0, 0], score=[k / 20 for k in range(13)], g=groups)
+    a, b, c, d = (found := single(AUC, rows)).groups
+    assert (a.reason, b.reason, c.reason, d.reason) == (None, None, None, "no row of one of the labels")
+    assert (c.value, c.low, c.high) == (1, 0, 1)
+    assert "no row of one of the labels: d" in str(found.detail)
     assert "scores are not in the data" in str(single(AUC, counts(a=(1, 1, 1, 1), b=(1, 1, 1, 1))).reason)
 
 

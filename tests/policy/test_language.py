@@ -480,3 +480,31 @@ def test_every_field_says_what_it_is_for() -> None:
         for field, said in definition.get("properties", {}).items():
             plain = name == "Override" and field != "rationale"
             assert plain or said.get("description"), f"{name}.{field}"
+
+
+@pytest.mark.parametrize(
+    ("line", "said"),
+    [
+        ("effective_date: 2025-13-01", "`effective_date`: 2025-13-01 is not a day of the calendar; write"),
+        ("effective_date: 2025-02-01\nsunset_date: 2025-01-01", "p.yaml:1: `sunset_date` comes before"),
+        ("statistics: {confidence: 2}", "`statistics.confidence` must be less than 1."),
+        ("statistics: {confidence: 0.4}", "`statistics.confidence` must be at least 0.5."),
+        ("statistics: {min_group_share: 0}", "`statistics.min_group_share` must be more than 0."),
+        ("exceptions: {max_days: 1000}", "`exceptions.max_days` must be at most 366."),
+        ("reaudit_days_by_status: {PASS: 3}", "`reaudit_days_by_status.PASS` cannot be `PASS`; did you mean `PASSED`?"),
+        (f"applies_to: [{'a, ' * 1001}]", "`applies_to` has more than the 1000 entries it may have."),
+        (f"citation: {'a' * 20_001}", "`citation` is longer than the 20000 characters it may have."),
+        ("\tcitation: a", "indent with spaces, not tabs."),
+        ("citation: [a", "check the indentation, quotes and brackets"),
+    ],
+)  # fmt: skip
+def test_a_mistake_is_told_with_what_would_do(tmp_path: Path, line: str, said: str) -> None:
+    with pytest.raises(UserError) as caught:
+        loaded(tmp_path, f"{SMALL}{line}\n")
+    assert said in str(caught.value)
+
+
+def test_a_combination_takes_two_attributes(tmp_path: Path) -> None:
+    text = SMALL + "    scope: {intersections: [[sex]]}\n"
+    with pytest.raises(UserError, match=r"`gates\[0\].scope.intersections\[0\]` needs at least 2 entries."):
+        loaded(tmp_path, text)

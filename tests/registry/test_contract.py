@@ -153,34 +153,6 @@ def test_events_are_records_of_the_same_chain(registry: Registry) -> None:
     assert (again.seq, again.new, registry.head().seq) == (4, False, 4)
 
 
-def nested(depth: int) -> list[object]:
-    found: list[object] = []
-    for _ in range(depth):
-        found = [found]
-    return found
-
-
-@pytest.mark.parametrize("depth", [250, 5_000])
-def test_what_could_not_be_read_again_is_not_recorded(registry: Registry, depth: int) -> None:
-    with pytest.raises(UserError, match="recursion") as refused:
-        registry.record_event(Event("survey.recorded", "x", NOW, "Ada", {"answers": nested(depth)}))
-    assert (refused.value.exit_code, registry.head().seq) == (2, 0)
-
-
-@pytest.mark.parametrize("number", [2.0**53, 12345678901234567890.0, -(2.0**60), 9.9e20, 1e21, 5e-324])
-def test_doubles_written_as_long_whole_numbers_stay_doubles(registry: Registry, tmp_path: Path, number: float) -> None:
-    audit = samples.audit(measurements=(samples.AUC, samples.GAP.model_copy(update={"value": number}), samples.POWER))
-    event = Event("survey.recorded", "x", NOW, "Ada", {"answers": [number, {"one": number}]})
-    with connect(tmp_path / "from.db", create=True) as source:
-        source.submit(audit, recorded_at=NOW)
-        source.record_event(event)
-        assert registry.append_records(source.contents()) == 2
-    assert registry.verify() == []
-    assert registry.audit(audit.audit_id) == audit
-    assert registry.events() == [event]
-    assert registry.query_metric(samples.GAP.metric)[0].value == number
-
-
 def test_a_next_review_is_a_day(registry: Registry) -> None:
     with pytest.raises(UserError, match="next_review must be a day as YYYY-MM-DD"):
         registry.submit(samples.audit(), recorded_at=NOW, metadata={"next_review": "next spring"})

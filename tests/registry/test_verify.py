@@ -116,8 +116,10 @@ def test_tampering_is_found(file: Path, change: Tamper | str, first: str) -> Non
      "the view standing does not show what it should: it was altered"),
     ("DROP VIEW inventory; CREATE VIEW inventory AS SELECT * FROM models WHERE model_id = 'none'",
      "the view inventory does not show what it should: it was altered"),
-    ("DROP TRIGGER audits_no_update", "its audits_no_update was removed or altered"),
-    ("DROP INDEX audits_id", "its audits_id was removed or altered"),
+    ("DROP TRIGGER audits_no_update", "its schema was altered: audits_no_update"),
+    (("PRAGMA writable_schema = ON; UPDATE sqlite_master SET sql = replace(sql, 'main or', 'main and') "
+      "WHERE name = 'audits'"), "its schema was altered: audits"),
+    ("DROP INDEX audits_id", "its schema was altered: audits_id"),
     ("CREATE TRIGGER x AFTER INSERT ON audits BEGIN UPDATE audits SET status = 'PASSED'; END",
      "it has a trigger of no registry: x"),
 ])  # fmt: skip
