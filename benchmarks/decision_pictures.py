@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 from benchmarks.decisions import SIZES, outcomes
-from glassalpha_action.records import Outcome
+from glassalpha_action.vocabulary import Outcome
 
 ROOT = Path(__file__).parent.parent
 FOLDER = "site/images"

@@ -13,7 +13,8 @@ from glassalpha_action.metrics import known
 from glassalpha_action.metrics.intervals import gap
 from glassalpha_action.policy.schema import Gate, Statistics
 from glassalpha_action.policy.verdict import judge
-from glassalpha_action.records import Measurement, Outcome
+from glassalpha_action.records import Measurement
+from glassalpha_action.vocabulary import Outcome
 
 METRIC = known("demographic_parity_difference")
 GATE = Gate.model_validate({"name": "Parity", "metric": METRIC.id, "comparison": "less_than", "threshold": 0.10})

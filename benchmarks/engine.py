@@ -130,8 +130,11 @@ def run() -> None:
     """Print every peer's CPU seconds as a multiple of ours, then how ours grows."""
     table = rows(ROWS)
     mine = cpu(lambda: ours(table))
-    peers = {"fairlearn MetricFrame": cpu(lambda: fairlearn(table), 1), "scikit-learn loop": cpu(lambda: loop(table), 1),
-             "aequitas crosstabs": aequitas(table)}  # fmt: skip
+    peers = {
+        "fairlearn MetricFrame": cpu(lambda: fairlearn(table), 1),
+        "scikit-learn loop": cpu(lambda: loop(table), 1),
+        "aequitas crosstabs": aequitas(table),
+    }
     print(f"{ROWS:,} rows, two string attributes and their intersection, AUC, ECE, intervals, 1,000 resamples")
     print(f"{'':<28}{'CPU s':>8}{'ratio':>9}")
     print(f"{'ours':<28}{mine:>8.3f}{1:>8.0f}×")

@@ -4,72 +4,15 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping
-from enum import Enum, StrEnum
 from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict
 from pydantic_core import to_json
 
+from glassalpha_action.vocabulary import Better, Comparison, Outcome, Severity, Status, Unit
+
 SAFE = 2**53
 AS_IT_IS = frozenset({str, bool, type(None)})
-
-
-class Severity(StrEnum):
-    """What a failed gate does: an error blocks, a warning asks for review, info only informs."""
-
-    error = "error"
-    warning = "warning"
-    info = "info"
-
-
-class Outcome(StrEnum):
-    """What judging one gate came to."""
-
-    PASS = "PASS"  # noqa: S105
-    FAIL = "FAIL"
-    INCONCLUSIVE = "INCONCLUSIVE"
-    MISSING = "MISSING"
-    WAIVED = "WAIVED"
-    NOT_APPLICABLE = "NOT_APPLICABLE"
-    ERROR = "ERROR"
-
-
-class Status(StrEnum):
-    """What an audit came to. An approval is a person's decision and is not among these."""
-
-    PASSED = "PASSED"
-    REVIEW = "REVIEW"
-    BLOCKED = "BLOCKED"
-    NO_POLICY = "NO_POLICY"
-
-
-class Better(Enum):
-    """Which way a metric improves."""
-
-    higher = "higher"
-    lower = "lower"
-    neither = "neither"
-
-
-class Unit(StrEnum):
-    """What a metric's number counts; it knows how to write such a number for a reader."""
-
-    share = "share"
-    difference = "difference"
-    ratio = "ratio"
-    score = "score"
-    rows = "rows"
-    probability = "probability"
-
-    def show(self, value: float, beside: float | None = None) -> str:
-        """Write `value` with as few decimals as keep it visibly apart from `beside` (a threshold), three at least."""
-        if self is Unit.rows:
-            return f"{value:,.0f}" if float(value).is_integer() else f"{value:,.1f}"
-        for decimals in range(3, 13):
-            text = f"{value:.{decimals}f}"
-            if beside is None or value == beside or float(text) != float(f"{beside:.{decimals}f}"):
-                break
-        return text.lstrip("-") if float(text) == 0 else text
 
 
 class Record(BaseModel):
@@ -145,31 +88,6 @@ class Measurement(Record):
     subject: str | None = None
 
 
-class Comparison(StrEnum):
-    """How a gate compares the metric with its threshold; each means exactly what it says."""
-
-    greater_than = "greater_than"
-    greater_than_or_equal = "greater_than_or_equal"
-    less_than = "less_than"
-    less_than_or_equal = "less_than_or_equal"
-    equals = "equals"
-    between = "between"
-    present = "present"
-
-    @property
-    def sign(self) -> str:
-        """The comparison as a reader writes it."""
-        return {
-            "greater_than": ">",
-            "greater_than_or_equal": "≥",
-            "less_than": "<",
-            "less_than_or_equal": "≤",
-            "equals": "=",
-            "between": "within",
-            "present": "is measured",
-        }[self.value]
-
-
 class Judged(Record):
     """One gate on one attribute (or on the whole model, where `attribute` is None).
 
@@ -226,7 +144,7 @@ class Verdict(Record):
 
     @property
     def failed(self) -> bool:
-        """Whether this gate counts among the failed ones: an error or warning gate that fails, is missing or in error."""
+        """Whether it counts among the failed gates: an error or warning gate that fails, is missing or in error."""
         return failed(self.severity, self.outcome)
 
 

@@ -6,10 +6,8 @@ from glassalpha_action.records import (
     Advice,
     AttributeSummary,
     Audit,
-    Better,
     CalibrationBin,
     Charts,
-    Comparison,
     DataSummary,
     Definition,
     Group,
@@ -17,18 +15,15 @@ from glassalpha_action.records import (
     Level,
     Measurement,
     ModelCard,
-    Outcome,
     PolicyText,
     Provenance,
     Requirement,
     RocCurve,
-    Severity,
-    Status,
-    Unit,
     Verdict,
     sealed,
     sha256,
 )
+from glassalpha_action.vocabulary import Better, Comparison, Outcome, Severity, Status, Unit
 
 POLICY_TEXT = "policy_name: Sample Policy\nversion: '1.0'\n"
 POLICY = PolicyText(

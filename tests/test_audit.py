@@ -20,7 +20,8 @@ from glassalpha_action.config import AuditConfig
 from glassalpha_action.evidence import Evidence
 from glassalpha_action.metrics import CATALOGUE
 from glassalpha_action.policy.schema import LoadedPolicy
-from glassalpha_action.records import Audit, DataSummary, Outcome, Provenance, Status, canonical, sealed
+from glassalpha_action.records import Audit, DataSummary, Provenance, canonical, sealed
+from glassalpha_action.vocabulary import Outcome, Status
 from tests.metrics.rows import any_rows, evidence, random_rows
 from tests.policy.gates import HEAD, SMALL, loaded
 

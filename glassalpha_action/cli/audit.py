@@ -86,7 +86,7 @@ def load_policy(config: Config, policy: str | None) -> LoadedPolicy | None:
 
 def exit_code(audit: Audit, fail_on: str = "error", *, no_policy: int = 0) -> int:
     """0 for PASSED and REVIEW, 1 for BLOCKED (with `fail_on` warning for REVIEW too); 0 where it is not enforced."""
-    from glassalpha_action.records import Status
+    from glassalpha_action.vocabulary import Status
 
     if not audit.enforced or fail_on == "never":
         return 0
@@ -193,9 +193,9 @@ def audit(
     """Audit one model and judge it by a policy."""
     from glassalpha_action import settings
     from glassalpha_action.config import load as load_config
-    from glassalpha_action.records import Status
     from glassalpha_action.report import check_formats
     from glassalpha_action.report.terminal import render_text
+    from glassalpha_action.vocabulary import Status
 
     check_formats(outputs)
     found = run(

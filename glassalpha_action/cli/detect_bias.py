@@ -22,8 +22,9 @@ def measure(found: Dataset, name: str) -> Audit:
     from glassalpha_action.cube import build
     from glassalpha_action.metrics import CATALOGUE
     from glassalpha_action.metrics import measure as measured
-    from glassalpha_action.records import Audit, ModelCard, Status
+    from glassalpha_action.records import Audit, ModelCard
     from glassalpha_action.report.dataset import METRICS
+    from glassalpha_action.vocabulary import Status
 
     pairs = tuple(itertools.combinations([a.name for a in found.rows.attributes], 2))
     measurements = measured(found.rows, build(found.rows), CONFIDENCE, [("min_group_size", {}, pairs, False)])

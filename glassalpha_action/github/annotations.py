@@ -7,8 +7,9 @@ from collections.abc import Iterator
 from glassalpha_action.documents import Problem
 from glassalpha_action.github.commands import Annotation, Level
 from glassalpha_action.github.result import Result, Run
-from glassalpha_action.records import Audit, Outcome, Severity, Status, Verdict
+from glassalpha_action.records import Audit, Verdict
 from glassalpha_action.report import rules, words
+from glassalpha_action.vocabulary import Outcome, Severity, Status
 
 LIMIT = 10
 MESSAGE_LIMIT = 2_000

@@ -8,7 +8,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from glassalpha_action.documents import DocumentError, Problem, UserError
-from glassalpha_action.records import Audit, Severity, Status, Verdict
+from glassalpha_action.records import Audit, Verdict
+from glassalpha_action.vocabulary import Severity, Status
 
 STATUS_RANK = (Status.PASSED, Status.REVIEW, Status.NO_POLICY, Status.BLOCKED)
 SHOWN = {"gate", "metric", "severity", "outcome", "value", "threshold", "comparison", "attribute", "groups", "message"}

@@ -7,9 +7,10 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 
 from glassalpha_action.github.result import Result, Run, sentence
-from glassalpha_action.records import Audit, Status
+from glassalpha_action.records import Audit
 from glassalpha_action.report import background, rules, verdicts, words
 from glassalpha_action.report.markdown import BREAKS, MARKS, escape
+from glassalpha_action.vocabulary import Status
 
 LIMIT = 900 * 1024
 CELL = 400

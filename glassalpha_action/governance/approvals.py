@@ -6,8 +6,8 @@ import unicodedata
 from collections.abc import Iterable, Sequence
 from itertools import groupby
 
-from glassalpha_action.records import Status
 from glassalpha_action.registry import Event, Registry, Row
+from glassalpha_action.vocabulary import Status
 
 FAMILY = "approval"
 GRANTED, REJECTED, REVOKED, REQUESTED = (f"{FAMILY}.{end}" for end in ("granted", "rejected", "revoked", "requested"))

@@ -15,7 +15,7 @@ from glassalpha_action.metrics.performance import NO_SCORES
 from glassalpha_action.metrics.ranking import Ranking
 from glassalpha_action.metrics.recalibration import recalibrated
 from glassalpha_action.metrics.resampling import DRAWS, SEED, Cells, cells, centred
-from glassalpha_action.records import Better, Unit
+from glassalpha_action.vocabulary import Better, Unit
 
 BINS = 10
 # Scores are cut to 2⁻³², so two errors that tie may differ by as much.

@@ -13,7 +13,8 @@ from typing import Any
 from glassalpha_action.cube import AND, Cube, Slice
 from glassalpha_action.evidence import CLASSIFICATION, MISSING, Evidence, Holding
 from glassalpha_action.metrics.ranking import Ranking
-from glassalpha_action.records import Advice, Better, Definition, Group, Measurement, Unit
+from glassalpha_action.records import Advice, Definition, Group, Measurement
+from glassalpha_action.vocabulary import Better, Unit
 
 COMBINATIONS_LIMIT = 2_000
 COUNTED = "(missing, counted)"

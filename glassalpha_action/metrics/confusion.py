@@ -11,7 +11,7 @@ from glassalpha_action.cube import Slice
 from glassalpha_action.metrics.catalogue import Estimate, metric, undefined
 from glassalpha_action.metrics.intervals import wilson
 from glassalpha_action.metrics.rates import ALL, Rate, cell, rate
-from glassalpha_action.records import Better, Unit
+from glassalpha_action.vocabulary import Better, Unit
 
 FAMILY = "performance"
 THRESHOLD = [

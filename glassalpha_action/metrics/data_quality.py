@@ -13,7 +13,8 @@ from glassalpha_action.metrics.columns import NO_FEATURES, counted, membership, 
 from glassalpha_action.metrics.gaps import rate_gap
 from glassalpha_action.metrics.power import least_power
 from glassalpha_action.metrics.rates import Rate, by_decision, rate, selections
-from glassalpha_action.records import Better, Group, Unit
+from glassalpha_action.records import Group
+from glassalpha_action.vocabulary import Better, Unit
 
 
 @metric(

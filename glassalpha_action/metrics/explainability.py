@@ -15,7 +15,8 @@ from glassalpha_action.metrics.catalogue import Estimate, metric, undefined
 from glassalpha_action.metrics.columns import MOST_LISTED, settled, weights
 from glassalpha_action.metrics.intervals import wilson
 from glassalpha_action.metrics.ranking import Ranking
-from glassalpha_action.records import Better, Group, Unit
+from glassalpha_action.records import Group
+from glassalpha_action.vocabulary import Better, Unit
 
 MOST_REASONS = 4
 ONE_LABEL = "all rows carry the same label, so the scores rank nothing"

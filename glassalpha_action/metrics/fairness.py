@@ -17,7 +17,8 @@ from glassalpha_action.metrics.intervals import ratio, simultaneous
 from glassalpha_action.metrics.performance import NO_SCORES
 from glassalpha_action.metrics.ranking import Ranking, level_ladder
 from glassalpha_action.metrics.rates import borne_out, favourable, positive_rates, rate, selections
-from glassalpha_action.records import Better, Group, Unit
+from glassalpha_action.records import Group
+from glassalpha_action.vocabulary import Better, Unit
 
 DETECT = "Check for dataset bias: `glassalpha detect-bias --data data.csv`."
 SELECTION = [

@@ -21,7 +21,8 @@ from glassalpha_action.metrics.columns import (
     weights,
 )
 from glassalpha_action.metrics.intervals import z_of
-from glassalpha_action.records import Better, Group, Unit
+from glassalpha_action.records import Group
+from glassalpha_action.vocabulary import Better, Unit
 
 NEIGHBOURS = 5
 SAMPLE = 2_000

@@ -9,7 +9,7 @@ from glassalpha_action.metrics.catalogue import Estimate, metric, undefined
 from glassalpha_action.metrics.intervals import logit
 from glassalpha_action.metrics.ladder import Point
 from glassalpha_action.metrics.ranking import Ranking
-from glassalpha_action.records import Better, Unit
+from glassalpha_action.vocabulary import Better, Unit
 
 NO_SCORES = "the model's scores are not in the data, only its decisions"
 ONE_LABEL = "all rows carry the same label"

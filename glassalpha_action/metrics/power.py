@@ -8,7 +8,8 @@ from statistics import NormalDist
 from glassalpha_action.cube import Slice
 from glassalpha_action.metrics.catalogue import Estimate, metric, undefined
 from glassalpha_action.metrics.rates import selections
-from glassalpha_action.records import Better, Group, Unit
+from glassalpha_action.records import Group
+from glassalpha_action.vocabulary import Better, Unit
 
 ALPHA = 0.05
 WANTED = 0.80

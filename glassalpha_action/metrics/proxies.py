@@ -10,7 +10,8 @@ from glassalpha_action.cube import AND, Slice
 from glassalpha_action.evidence import Evidence, Feature, Floats, Ints
 from glassalpha_action.metrics.catalogue import Estimate, metric, undefined
 from glassalpha_action.metrics.columns import MOST_LISTED, NO_FEATURES, counted, membership, settled, weights
-from glassalpha_action.records import Better, Group, Unit
+from glassalpha_action.records import Group
+from glassalpha_action.vocabulary import Better, Unit
 
 
 @metric(

@@ -13,7 +13,8 @@ from glassalpha_action.evidence import Evidence, Floats
 from glassalpha_action.metrics.catalogue import Estimate, metric, undefined
 from glassalpha_action.metrics.columns import counted, membership, weights
 from glassalpha_action.metrics.intervals import z_of
-from glassalpha_action.records import Better, Group, Unit
+from glassalpha_action.records import Group
+from glassalpha_action.vocabulary import Better, Unit
 
 NO_ROWS = "no row has an outcome and a prediction"
 

@@ -11,7 +11,8 @@ from glassalpha_action.evidence import MISSING, Floats, Mass
 from glassalpha_action.metrics.calibration import BINS, calibration_error, coarse
 from glassalpha_action.metrics.catalogue import Estimate, metric, undefined
 from glassalpha_action.metrics.ranking import Ranking
-from glassalpha_action.records import Better, Group, Unit
+from glassalpha_action.records import Group
+from glassalpha_action.vocabulary import Better, Unit
 
 FEASIBLE = (Fraction(1, 100), Fraction(99, 100))
 

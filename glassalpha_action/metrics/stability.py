@@ -10,7 +10,8 @@ from glassalpha_action.evidence import Evidence, Feature, Floats
 from glassalpha_action.metrics.catalogue import Estimate, metric, undefined
 from glassalpha_action.metrics.columns import MOST_LISTED, counted, settled, weights
 from glassalpha_action.metrics.intervals import wilson
-from glassalpha_action.records import Better, Group, Unit
+from glassalpha_action.records import Group
+from glassalpha_action.vocabulary import Better, Unit
 
 EMPTY = 1e-4
 SCORE = "(score)"

@@ -10,10 +10,11 @@ from glassalpha_action.pages.data import Model, Page, Past, Portfolio
 from glassalpha_action.pages.portfolio import search_text
 from glassalpha_action.pages.render import render
 from glassalpha_action.pages.sparkline import Sparkline, sparkline
-from glassalpha_action.records import Audit, Comparison, Group, Measurement, Outcome, Severity, Unit, Verdict
+from glassalpha_action.records import Audit, Group, Measurement, Verdict
 from glassalpha_action.report import rules
 from glassalpha_action.report.background import questions
 from glassalpha_action.report.words import required, requirement, short, shown, span
+from glassalpha_action.vocabulary import Comparison, Outcome, Severity, Unit
 
 SHOWN_AUDITS = 6
 CURVE_POINTS = 12

@@ -8,9 +8,10 @@ from dataclasses import dataclass
 from glassalpha_action.pages.data import Model, Page, Portfolio
 from glassalpha_action.pages.render import render
 from glassalpha_action.pages.waivers import waiver_lines
-from glassalpha_action.records import PolicyText, Severity, Verdict
+from glassalpha_action.records import PolicyText, Verdict
 from glassalpha_action.report import words
 from glassalpha_action.report.background import ENFORCEMENT, questions
+from glassalpha_action.vocabulary import Severity
 
 CONSEQUENCE = {Severity.error: "blocks the model", Severity.warning: "asks for a review", Severity.info: "only informs"}
 

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from glassalpha_action.pages.data import Model, Page, Portfolio
 from glassalpha_action.pages.render import render
 from glassalpha_action.pages.slugs import slug
-from glassalpha_action.records import Outcome, Status
 from glassalpha_action.report import words
+from glassalpha_action.vocabulary import Outcome, Status
 
 ORDER = (Status.BLOCKED, Status.REVIEW, Status.NO_POLICY, Status.PASSED)
 CARDS = (Status.PASSED, Status.REVIEW, Status.BLOCKED, Status.NO_POLICY)

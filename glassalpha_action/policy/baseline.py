@@ -7,7 +7,8 @@ from collections.abc import Mapping, Sequence
 from fractions import Fraction
 
 from glassalpha_action.policy.schema import Baseline, Gate
-from glassalpha_action.records import Better, Measurement
+from glassalpha_action.records import Measurement
+from glassalpha_action.vocabulary import Better
 
 Baselines = Mapping[str, Sequence[Measurement]]
 

@@ -29,17 +29,8 @@ from glassalpha_action.documents import (
 from glassalpha_action.policy.compare import TOLERANCE, exact
 from glassalpha_action.policy.schema import Gate, LoadedPolicy, Policy, Reproducibility
 from glassalpha_action.policy.verdict import Decision, decide
-from glassalpha_action.records import (
-    Comparison,
-    Definition,
-    Group,
-    Measurement,
-    ModelCard,
-    Outcome,
-    Provenance,
-    Status,
-    Verdict,
-)
+from glassalpha_action.records import Definition, Group, Measurement, ModelCard, Provenance, Verdict
+from glassalpha_action.vocabulary import Comparison, Outcome, Status
 
 NOT_MEASURED = "missing"
 ROWS = 10_000

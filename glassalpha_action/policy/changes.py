@@ -11,7 +11,8 @@ from glassalpha_action.documents import Document
 from glassalpha_action.policy.compare import Effect, Limit, accepted, effect_of
 from glassalpha_action.policy.schema import Gate, LoadedPolicy, Policy, Reproducibility, Statistics
 from glassalpha_action.policy.waivers import Waiver
-from glassalpha_action.records import Change, Comparison, Severity
+from glassalpha_action.records import Change
+from glassalpha_action.vocabulary import Comparison, Severity
 
 RANKS: Mapping[str, Sequence[Any]] = {
     "severity": (Severity.info, Severity.warning, Severity.error),

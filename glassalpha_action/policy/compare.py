@@ -9,7 +9,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import PlainValidator, WithJsonSchema
 
-from glassalpha_action.records import Comparison
+from glassalpha_action.vocabulary import Comparison
 
 Limit = float | tuple[float, float] | None
 TOLERANCE = Fraction(1, 10**9)

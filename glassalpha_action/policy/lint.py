@@ -14,7 +14,8 @@ from glassalpha_action.documents import KeyPath, Place, plain
 from glassalpha_action.policy.citations import GONE, Authority, Citations
 from glassalpha_action.policy.compare import Span, accepted, exact
 from glassalpha_action.policy.schema import Gate, LoadedPolicy, Policy
-from glassalpha_action.records import Comparison, Definition, Severity, Unit
+from glassalpha_action.records import Definition
+from glassalpha_action.vocabulary import Comparison, Severity, Unit
 
 Level = Literal["error", "warning", "note"]
 Counts = Sequence[tuple[float, float]]

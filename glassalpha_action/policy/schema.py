@@ -12,7 +12,8 @@ from pydantic import AliasChoices, BeforeValidator, ConfigDict, Field, WithJsonS
 
 from glassalpha_action.documents import Day, Document, Flag, Number, Text, Tree, Whole
 from glassalpha_action.policy.compare import Threshold, require_limit, require_softer
-from glassalpha_action.records import Comparison, PolicyText, Severity
+from glassalpha_action.records import PolicyText
+from glassalpha_action.vocabulary import Comparison, Severity
 
 DIGEST = r"^[0-9a-f]{64}$"
 EVIDENCE = (

@@ -6,7 +6,8 @@ from collections.abc import Iterator, Mapping
 
 from glassalpha_action.policy.compare import Limit
 from glassalpha_action.policy.schema import Gate, Policy, Scope, Statistics
-from glassalpha_action.records import Comparison, Definition, Severity, Unit
+from glassalpha_action.records import Definition
+from glassalpha_action.vocabulary import Comparison, Severity, Unit
 
 DOES = {
     Severity.error: "blocks",

@@ -10,7 +10,8 @@ from datetime import date
 from glassalpha_action.policy.schema import Gate, LoadedPolicy
 from glassalpha_action.policy.verdict import Decision, decide
 from glassalpha_action.policy.waivers import recalled
-from glassalpha_action.records import Audit, Definition, Measurement, Outcome, Status, Verdict
+from glassalpha_action.records import Audit, Definition, Measurement, Verdict
+from glassalpha_action.vocabulary import Outcome, Status
 
 UNREALISTIC_SHARE = 0.80
 LEAST_MODELS = 5

@@ -13,17 +13,8 @@ from glassalpha_action.policy.compare import Effect
 from glassalpha_action.policy.schema import LoadedPolicy
 from glassalpha_action.policy.verdict import decide
 from glassalpha_action.policy.waivers import Waiver
-from glassalpha_action.records import (
-    Audit,
-    Change,
-    DataSummary,
-    Outcome,
-    Provenance,
-    Requirement,
-    Status,
-    sealed,
-    sha256,
-)
+from glassalpha_action.records import Audit, Change, DataSummary, Provenance, Requirement, sealed, sha256
+from glassalpha_action.vocabulary import Outcome, Status
 
 MODEL_PRESENT = "base: model_present"
 RULES_APPLY = "base: rules_apply"

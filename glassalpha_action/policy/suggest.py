@@ -7,7 +7,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from glassalpha_action.documents import UserError
-from glassalpha_action.records import Audit, Better, Comparison, Definition, Measurement, Unit
+from glassalpha_action.records import Audit, Definition, Measurement
+from glassalpha_action.vocabulary import Better, Comparison, Unit
 
 LEAST_MODELS = 5
 TRIED = (0.5, 0.6, 0.7, 0.75, 0.8, 0.85, 0.9, 0.95, 1.0)

@@ -18,20 +18,16 @@ from glassalpha_action.policy.schema import Gate, LoadedPolicy, Policy, Statisti
 from glassalpha_action.policy.waivers import Waiver
 from glassalpha_action.policy.wording import limits, message
 from glassalpha_action.records import (
-    Comparison,
     Definition,
     Judged,
     Measurement,
     ModelCard,
-    Outcome,
     Provenance,
     Requirement,
-    Severity,
-    Status,
-    Unit,
     Verdict,
     WaiverUse,
 )
+from glassalpha_action.vocabulary import Comparison, Outcome, Severity, Status, Unit
 
 WORST_FIRST = (Outcome.FAIL, Outcome.ERROR, Outcome.MISSING, Outcome.INCONCLUSIVE, Outcome.PASS)
 

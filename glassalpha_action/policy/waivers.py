@@ -14,7 +14,8 @@ from pydantic import AfterValidator, Field
 from glassalpha_action.documents import Day, Document, DocumentError, Number, Problem, Text, UserError, read
 from glassalpha_action.policy.compare import TOLERANCE, accepted
 from glassalpha_action.policy.schema import Gate, Policy
-from glassalpha_action.records import Outcome, Verdict, WaiverUse
+from glassalpha_action.records import Verdict, WaiverUse
+from glassalpha_action.vocabulary import Outcome
 
 FILES_LIMIT = 1000
 NOTICE_DAYS = 14

@@ -6,7 +6,8 @@ import math
 
 from glassalpha_action.policy.compare import Limit
 from glassalpha_action.policy.schema import Gate
-from glassalpha_action.records import Comparison, Judged, Measurement, Outcome, Unit
+from glassalpha_action.records import Judged, Measurement
+from glassalpha_action.vocabulary import Comparison, Outcome, Unit
 
 
 def message(worst: Judged, gate: Gate, found: Measurement | None, unit: Unit, met: bool) -> str:

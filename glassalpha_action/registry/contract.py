@@ -11,10 +11,11 @@ from types import TracebackType
 from typing import Any, Self
 
 from glassalpha_action.documents import UserError
-from glassalpha_action.records import Audit, Status
+from glassalpha_action.records import Audit
 from glassalpha_action.registry import chain, rows, schema, trends, verify
 from glassalpha_action.registry.rows import Cells, Entry, Event, Head, Receipt, Row, Stage, Supersedes
 from glassalpha_action.registry.trends import PassRate, Period, Value
+from glassalpha_action.vocabulary import Status
 
 BATCH = 500
 COUNTS = f"a.audit_id NOT IN ({schema.SUPERSEDED})"

@@ -14,8 +14,9 @@ from typing import Any, Literal, NamedTuple
 from pydantic_core import from_json
 
 from glassalpha_action.documents import UserError
-from glassalpha_action.records import Audit, Status, canonical, failed, headline, sha256
+from glassalpha_action.records import Audit, canonical, failed, headline, sha256
 from glassalpha_action.registry import chain
+from glassalpha_action.vocabulary import Status
 
 FORMAT = "glassalpha-record/1"
 MOMENT = "%Y-%m-%dT%H:%M:%SZ"

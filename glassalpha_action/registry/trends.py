@@ -6,9 +6,9 @@ from collections import defaultdict
 from collections.abc import Iterable
 from typing import Literal, NamedTuple
 
-from glassalpha_action.records import Status
 from glassalpha_action.registry.rows import Row
 from glassalpha_action.registry.schema import SUPERSEDED
+from glassalpha_action.vocabulary import Status
 
 Period = Literal["month", "quarter"]
 VALUES = f"""SELECT a.model_id, a.as_of, a.audit_id, m.metric, m.params, m.attribute, m.value, m.low, m.high, m.n

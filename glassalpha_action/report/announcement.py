@@ -13,10 +13,11 @@ from urllib.parse import quote
 
 from glassalpha_action.policy.schema import Gate, Policy
 from glassalpha_action.policy.sentences import REQUIREMENTS, level
-from glassalpha_action.records import Change, Comparison, Definition, Severity
+from glassalpha_action.records import Change, Definition
 from glassalpha_action.report import words
 from glassalpha_action.report.markdown import CODE, LIST_START, MARKS
 from glassalpha_action.report.view import environment, printable
+from glassalpha_action.vocabulary import Comparison, Severity
 
 if TYPE_CHECKING:
     from jinja2 import Template

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
-from glassalpha_action.records import Audit, DataSummary, Level, Outcome, Unit, Verdict
+from glassalpha_action.records import Audit, DataSummary, Level, Verdict
 from glassalpha_action.report import words
+from glassalpha_action.vocabulary import Outcome, Unit
 
 Definitions = tuple[tuple[str, str], ...]
 SMALL_GROUP = 30

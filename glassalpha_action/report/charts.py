@@ -6,8 +6,9 @@ import math
 from dataclasses import dataclass
 from typing import Literal
 
-from glassalpha_action.records import Audit, Measurement, RocCurve, Unit
+from glassalpha_action.records import Audit, Measurement, RocCurve
 from glassalpha_action.report import words
+from glassalpha_action.vocabulary import Unit
 
 MOST_CURVES = 12
 MOST_ROWS = 40

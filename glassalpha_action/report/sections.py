@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from glassalpha_action.records import AttributeSummary, Audit, Better, Group, Measurement
+from glassalpha_action.records import AttributeSummary, Audit, Group, Measurement
 from glassalpha_action.report import charts, words
 from glassalpha_action.report.charts import Plot
+from glassalpha_action.vocabulary import Better
 
 MOST_COLUMNS = 5
 MOST_ROWS = 8

@@ -7,8 +7,8 @@ from typing import Any
 
 from glassalpha_action.policy.schema import Policy
 from glassalpha_action.policy.simulate import GateFlip, GateLoad, Replayed, Simulation, TeamLoad
-from glassalpha_action.records import Status
 from glassalpha_action.report.words import count, human, name
+from glassalpha_action.vocabulary import Status
 
 ORDER = (Status.BLOCKED, Status.REVIEW, Status.PASSED, Status.NO_POLICY)
 

@@ -5,10 +5,11 @@ from __future__ import annotations
 import textwrap
 from collections.abc import Iterator
 
-from glassalpha_action.records import Audit, Outcome, Severity, Status, Verdict
+from glassalpha_action.records import Audit, Verdict
 from glassalpha_action.report.rules import changes, notes, waivers
 from glassalpha_action.report.words import MET, OUTCOMES, STATUSES, UNMET, name
 from glassalpha_action.report.words import requirement as requirement_name
+from glassalpha_action.vocabulary import Outcome, Severity, Status
 
 TINTS = {"good": "green", "bad": "red", "caution": "yellow", "neutral": "yellow"}
 

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections import Counter
 from dataclasses import dataclass
 
-from glassalpha_action.records import Audit, Definition, Judged, Measurement, Outcome, Severity, Status, Verdict
+from glassalpha_action.records import Audit, Definition, Judged, Measurement, Verdict
 from glassalpha_action.report import rules, words
 from glassalpha_action.report.words import Look
+from glassalpha_action.vocabulary import Outcome, Severity, Status
 
 RANK = (Outcome.FAIL, Outcome.ERROR, Outcome.MISSING, Outcome.INCONCLUSIVE, Outcome.WAIVED)
 BESIDE = {

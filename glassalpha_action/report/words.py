@@ -7,7 +7,7 @@ import unicodedata
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from glassalpha_action.records import Comparison, Outcome, Severity, Status, Unit
+from glassalpha_action.vocabulary import Comparison, Outcome, Severity, Status, Unit
 
 NAME_LIMIT = 80
 TEXT_LIMIT = 1200

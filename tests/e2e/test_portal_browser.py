@@ -12,7 +12,8 @@ import pytest
 from playwright.sync_api import Browser, Page, sync_playwright
 
 from glassalpha_action.cli.portal import build
-from glassalpha_action.records import Status, sealed
+from glassalpha_action.records import sealed
+from glassalpha_action.vocabulary import Status
 from tests import samples
 from tests.pages.portfolios import HOSTILE, hostile_audit, registry
 from tests.report.audits import waived

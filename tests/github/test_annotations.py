@@ -6,7 +6,8 @@ from glassalpha_action.documents import Problem
 from glassalpha_action.github.annotations import find_annotations
 from glassalpha_action.github.commands import annotation_command
 from glassalpha_action.github.result import Result, Run
-from glassalpha_action.records import Requirement, Status
+from glassalpha_action.records import Requirement
+from glassalpha_action.vocabulary import Status
 from tests import samples
 from tests.github.hostile import HOSTILE
 from tests.github.test_summary import hostile

@@ -12,8 +12,9 @@ from glassalpha_action import settings
 from glassalpha_action.documents import UserError
 from glassalpha_action.github.result import Run, outputs
 from glassalpha_action.github.run import Tools, perform, publish
-from glassalpha_action.records import Audit, Status
+from glassalpha_action.records import Audit
 from glassalpha_action.registry import connect
+from glassalpha_action.vocabulary import Status
 from tests import samples
 from tests.github.test_commands import read
 

@@ -8,7 +8,8 @@ import pytest
 from glassalpha_action.documents import Problem
 from glassalpha_action.github.result import Result, Run
 from glassalpha_action.github.summary import render_summary
-from glassalpha_action.records import Audit, Change, ModelCard, Outcome, Requirement, Status
+from glassalpha_action.records import Audit, Change, ModelCard, Requirement
+from glassalpha_action.vocabulary import Outcome, Status
 from tests import samples
 from tests.github.hostile import HOSTILE
 from tests.report.audits import USED, waived, waiver

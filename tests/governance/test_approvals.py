@@ -6,8 +6,8 @@ from typing import Any
 import pytest
 
 from glassalpha_action.governance import approvals
-from glassalpha_action.records import Status
 from glassalpha_action.registry import Event, Registry, Row, Supersedes, connect
+from glassalpha_action.vocabulary import Status
 from tests import samples
 
 NOW = "2025-01-06T08:30:00Z"

@@ -14,7 +14,8 @@ from hypothesis import strategies as st
 from glassalpha_action.cube import build
 from glassalpha_action.evidence import MISSING, Evidence
 from glassalpha_action.metrics import CATALOGUE, measure
-from glassalpha_action.records import Better, Measurement
+from glassalpha_action.records import Measurement
+from glassalpha_action.vocabulary import Better
 from tests.metrics.rows import any_rows, evidence, random_rows
 from tests.metrics.weights import random_weights, taken, weighed
 

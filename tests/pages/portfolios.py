@@ -5,8 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 
 from glassalpha_action.pages.data import Model, Past, Portfolio
-from glassalpha_action.records import Audit, Change, ModelCard, Status, sealed
+from glassalpha_action.records import Audit, Change, ModelCard, sealed
 from glassalpha_action.registry import connect
+from glassalpha_action.vocabulary import Status
 from tests import samples
 from tests.report.audits import USED, waiver
 

@@ -17,9 +17,9 @@ from glassalpha_action import report
 from glassalpha_action.cli.portal import build, portal
 from glassalpha_action.documents import UserError
 from glassalpha_action.pages.reading import read_portfolio
-from glassalpha_action.records import Status
 from glassalpha_action.registry import connect
 from glassalpha_action.registry.rows import Supersedes
+from glassalpha_action.vocabulary import Status
 from tests import samples
 from tests.pages.portfolios import HOSTILE, hostile_audit, registry
 

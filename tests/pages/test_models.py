@@ -7,7 +7,8 @@ import pytest
 
 from glassalpha_action.pages.models import charts_data, gate_lines, model_page
 from glassalpha_action.pages.sparkline import sparkline
-from glassalpha_action.records import Comparison, Outcome, Requirement, RocCurve, Status
+from glassalpha_action.records import Requirement, RocCurve
+from glassalpha_action.vocabulary import Comparison, Outcome, Status
 from tests import samples
 from tests.pages.portfolios import model, portfolio
 

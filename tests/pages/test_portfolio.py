@@ -3,7 +3,7 @@ from __future__ import annotations
 import re
 
 from glassalpha_action.pages.portfolio import models_page, portfolio_page
-from glassalpha_action.records import Outcome, Status
+from glassalpha_action.vocabulary import Outcome, Status
 from tests import samples
 from tests.pages.portfolios import model, portfolio
 

@@ -12,7 +12,7 @@ from glassalpha_action.pages import downloads
 from glassalpha_action.pages.data import Page
 from glassalpha_action.pages.render import compact, script_json
 from glassalpha_action.pages.site import footer, site
-from glassalpha_action.records import Status
+from glassalpha_action.vocabulary import Status
 from tests import samples
 from tests.pages.portfolios import HOSTILE, hostile_audit, model, portfolio
 

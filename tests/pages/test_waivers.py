@@ -5,7 +5,7 @@ import pytest
 from glassalpha_action.pages.models import model_page
 from glassalpha_action.pages.policies import policies, policy_page
 from glassalpha_action.pages.waivers import waivers_page
-from glassalpha_action.records import Status
+from glassalpha_action.vocabulary import Status
 from tests import samples
 from tests.pages.portfolios import HOSTILE, hostile_audit, model, portfolio
 from tests.report.audits import waived, waiver

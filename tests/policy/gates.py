@@ -7,7 +7,8 @@ from pathlib import Path
 
 from glassalpha_action.metrics import ALIASES, CATALOGUE
 from glassalpha_action.policy.schema import Gate, LoadedPolicy, load
-from glassalpha_action.records import Better, Group, Measurement, Unit
+from glassalpha_action.records import Group, Measurement
+from glassalpha_action.vocabulary import Better, Unit
 
 KNOWN = {name: dict(found.params) for name, found in CATALOGUE.items()}
 KNOWN |= {alias: KNOWN[name] for alias, name in ALIASES.items()}

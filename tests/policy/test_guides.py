@@ -14,7 +14,7 @@ from glassalpha_action import shipped
 from glassalpha_action.metrics.intervals import gap
 from glassalpha_action.policy import cases, citations
 from glassalpha_action.policy.lint import lint
-from glassalpha_action.records import Outcome
+from glassalpha_action.vocabulary import Outcome
 from tests.policy.portfolio import DEFINITIONS, policy
 
 ROOT = Path(__file__).parent.parent.parent

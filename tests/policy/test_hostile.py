@@ -20,7 +20,8 @@ from glassalpha_action.policy.schema import LoadedPolicy, load
 from glassalpha_action.policy.verdict import Decision, decide
 from glassalpha_action.policy.waivers import Waiver
 from glassalpha_action.policy.waivers import load as load_waivers
-from glassalpha_action.records import Measurement, ModelCard, Outcome, Provenance, Severity, Status
+from glassalpha_action.records import Measurement, ModelCard, Provenance
+from glassalpha_action.vocabulary import Outcome, Severity, Status
 from tests.policy.gates import KNOWN, SMALL, group, loaded, measured
 
 COUNT = 800

@@ -18,16 +18,8 @@ from glassalpha_action.policy.requirements import requirements
 from glassalpha_action.policy.schema import Policy, Statistics
 from glassalpha_action.policy.stricter import absent
 from glassalpha_action.policy.verdict import Decision, decide, judge, status
-from glassalpha_action.records import (
-    Better,
-    Measurement,
-    ModelCard,
-    Outcome,
-    Provenance,
-    Severity,
-    Status,
-    Unit,
-)
+from glassalpha_action.records import Measurement, ModelCard, Provenance
+from glassalpha_action.vocabulary import Better, Outcome, Severity, Status, Unit
 from tests.policy.gates import HEAD, SMALL, gate, group, loaded, measured
 
 PASS, FAIL, UNSURE, MISSED = Outcome.PASS, Outcome.FAIL, Outcome.INCONCLUSIVE, Outcome.MISSING

@@ -189,7 +189,7 @@ def test_thresholds_that_chance_alone_breaks(tmp_path: Path, rows: int, statisti
 
 def test_the_share_of_fair_models_that_break_is_about_right(tmp_path: Path) -> None:
     from benchmarks.decisions import outcomes
-    from glassalpha_action.records import Outcome
+    from glassalpha_action.vocabulary import Outcome
 
     size = gate("min_group_size", "greater_than_or_equal", 30, "Size")
     parity = gate("demographic_parity_difference", "less_than", 0.1, "Parity")

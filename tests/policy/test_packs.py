@@ -10,7 +10,7 @@ from glassalpha_action.metrics.intervals import gap
 from glassalpha_action.policy import cases, citations
 from glassalpha_action.policy.lint import lint
 from glassalpha_action.policy.schema import LoadedPolicy
-from glassalpha_action.records import Comparison
+from glassalpha_action.vocabulary import Comparison
 from tests.policy.portfolio import DEFINITIONS
 
 TODAY = date(2026, 11, 23)

@@ -6,7 +6,8 @@ from typing import Any
 import pytest
 
 from glassalpha_action.policy.rejudge import rejudge
-from glassalpha_action.records import Audit, Outcome, Status, sealed, sha256
+from glassalpha_action.records import Audit, sealed, sha256
+from glassalpha_action.vocabulary import Outcome, Status
 from tests.registry import judged
 
 

@@ -9,8 +9,9 @@ from hypothesis import strategies as st
 
 from glassalpha_action.documents import DocumentError, UserError
 from glassalpha_action.policy.schema import load
-from glassalpha_action.records import Comparison, Severity, sha256
+from glassalpha_action.records import sha256
 from glassalpha_action.shipped import policies
+from glassalpha_action.vocabulary import Comparison, Severity
 from tests.policy.gates import GATE, HEAD, KNOWN, SMALL, loaded
 
 SOURCE = """# configs/policy/org_credit_baseline_v1.yaml

@@ -6,8 +6,9 @@ from pathlib import Path
 import pytest
 
 from glassalpha_action.policy.simulate import Simulation, simulate
-from glassalpha_action.records import Measurement, ModelCard, Outcome, Status
+from glassalpha_action.records import Measurement, ModelCard
 from glassalpha_action.report.simulation import as_data, render_simulation
+from glassalpha_action.vocabulary import Outcome, Status
 from tests.policy.portfolio import CURRENT, DEFINITIONS, MODELS, MONTHS, TEAMS, auc, parity, policy, recorded, registry
 
 STRICTER = CURRENT.replace("Current", "Stricter").replace("0.70", "0.82").replace("0.12", "0.08")

@@ -19,7 +19,8 @@ from glassalpha_action.config import AuditConfig
 from glassalpha_action.documents import build, parse
 from glassalpha_action.policy.rejudge import rejudge
 from glassalpha_action.policy.stricter import config_changes, stricter
-from glassalpha_action.records import Audit, Status, sealed
+from glassalpha_action.records import Audit, sealed
+from glassalpha_action.vocabulary import Status
 from tests.samples import audit as sample
 
 CONFIG = """model:

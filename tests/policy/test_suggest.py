@@ -4,7 +4,8 @@ import pytest
 
 from glassalpha_action.documents import UserError
 from glassalpha_action.policy.suggest import suggest
-from glassalpha_action.records import Audit, Better, Comparison
+from glassalpha_action.records import Audit
+from glassalpha_action.vocabulary import Better, Comparison
 from tests import samples
 from tests.policy.portfolio import DEFINITIONS, auc, measurement, parity
 

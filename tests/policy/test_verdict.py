@@ -12,17 +12,8 @@ from glassalpha_action.evidence import MISSING
 from glassalpha_action.metrics import CATALOGUE, known
 from glassalpha_action.policy.schema import Gate, Policy, Statistics
 from glassalpha_action.policy.verdict import Decision, decide, judge, requirements, status
-from glassalpha_action.records import (
-    Definition,
-    Measurement,
-    ModelCard,
-    Outcome,
-    Provenance,
-    Requirement,
-    Status,
-    Unit,
-    Verdict,
-)
+from glassalpha_action.records import Definition, Measurement, ModelCard, Provenance, Requirement, Verdict
+from glassalpha_action.vocabulary import Outcome, Status, Unit
 from tests.policy.gates import SMALL, gate, group, loaded, measured
 
 POINT = Statistics()

@@ -12,7 +12,8 @@ from glassalpha_action.metrics import known
 from glassalpha_action.policy.schema import Statistics
 from glassalpha_action.policy.verdict import Decision, decide, judge
 from glassalpha_action.policy.waivers import Waiver, apply, load, recalled
-from glassalpha_action.records import Measurement, ModelCard, Outcome, Provenance, Status
+from glassalpha_action.records import Measurement, ModelCard, Provenance
+from glassalpha_action.vocabulary import Outcome, Status
 from tests.policy.gates import loaded, measured
 
 TEXT = """id: W-1

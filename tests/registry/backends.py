@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import date
 
-from glassalpha_action.records import Status
 from glassalpha_action.registry import Event, Registry, connect
+from glassalpha_action.vocabulary import Status
 from tests import samples
 
 NOW = "2025-01-06T08:30:00Z"

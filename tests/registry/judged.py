@@ -6,7 +6,8 @@ from datetime import date
 
 from glassalpha_action.policy.extends import recalled
 from glassalpha_action.policy.verdict import decide
-from glassalpha_action.records import Audit, Measurement, PolicyText, Status, sealed, sha256
+from glassalpha_action.records import Audit, Measurement, PolicyText, sealed, sha256
+from glassalpha_action.vocabulary import Status
 from tests import samples
 
 TEXT = """\

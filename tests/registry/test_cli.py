@@ -13,8 +13,9 @@ from glassalpha_action import settings
 from glassalpha_action.cli import model as model_cli
 from glassalpha_action.cli import registry as cli
 from glassalpha_action.documents import UserError
-from glassalpha_action.records import Audit, Requirement, Status, sealed
+from glassalpha_action.records import Audit, Requirement, sealed
 from glassalpha_action.registry import Row, connect
+from glassalpha_action.vocabulary import Status
 from tests import samples
 from tests.registry import judged, server
 from tests.registry.backends import HOSTILE, NOW, TODAY

@@ -13,8 +13,9 @@ from pathlib import Path
 
 import pytest
 
-from glassalpha_action.records import Audit, Status
+from glassalpha_action.records import Audit
 from glassalpha_action.registry import chain, connect
+from glassalpha_action.vocabulary import Status
 from tests import samples
 from tests.registry.backends import NOW
 

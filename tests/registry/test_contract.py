@@ -10,8 +10,9 @@ from pathlib import Path
 import pytest
 
 from glassalpha_action.documents import UserError
-from glassalpha_action.records import Audit, Outcome, Requirement, Status, canonical, sha256
+from glassalpha_action.records import Audit, Requirement, canonical, sha256
 from glassalpha_action.registry import Event, Head, Registry, Supersedes, chain, connect, schema
+from glassalpha_action.vocabulary import Outcome, Status
 from tests import samples
 from tests.registry.backends import HOSTILE, NOW, TODAY, fill
 

@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 
 import glassalpha
-from glassalpha_action.records import Status
 from glassalpha_action.registry import connect
+from glassalpha_action.vocabulary import Status
 from tests import samples
 from tests.generated import ROOT
 from tests.registry.backends import NOW, fill

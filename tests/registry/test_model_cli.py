@@ -8,8 +8,8 @@ from click.testing import CliRunner
 from glassalpha_action.cli import model as cli
 from glassalpha_action.documents import UserError
 from glassalpha_action.governance.approvals import approved
-from glassalpha_action.records import Status
 from glassalpha_action.registry import connect
+from glassalpha_action.vocabulary import Status
 from tests import samples
 from tests.registry.backends import HOSTILE, NOW
 

@@ -16,9 +16,9 @@ import psycopg
 import pytest
 
 from glassalpha_action.documents import UserError
-from glassalpha_action.records import Status
 from glassalpha_action.registry import Event, Receipt, Registry, connect, schema
 from glassalpha_action.registry.postgres import PostgresRegistry
+from glassalpha_action.vocabulary import Status
 from tests import samples
 from tests.registry.backends import HOSTILE, NOW, fill
 from tests.registry.server import PASSWORD, Server

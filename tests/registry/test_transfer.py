@@ -6,9 +6,9 @@ from pathlib import Path
 import pytest
 
 from glassalpha_action.documents import UserError
-from glassalpha_action.records import Status
 from glassalpha_action.registry import Registry, Supersedes, connect
 from glassalpha_action.registry.transfer import migrate
+from glassalpha_action.vocabulary import Status
 from tests import samples
 from tests.registry import server
 from tests.registry.backends import HOSTILE, NOW, fill

@@ -14,8 +14,9 @@ import pytest
 
 from glassalpha_action.documents import UserError
 from glassalpha_action.policy.rejudge import rejudge
-from glassalpha_action.records import Audit, Outcome, Status, canonical, sealed, sha256
+from glassalpha_action.records import Audit, canonical, sealed, sha256
 from glassalpha_action.registry import Supersedes, chain, connect, rows, schema
+from glassalpha_action.vocabulary import Outcome, Status
 from tests import samples
 from tests.registry import judged
 from tests.registry.backends import NOW

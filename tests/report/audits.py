@@ -7,24 +7,19 @@ import re
 from glassalpha_action.records import (
     AttributeSummary,
     Audit,
-    Better,
     Change,
     Charts,
-    Comparison,
     Definition,
     Group,
     Judged,
     Level,
     Measurement,
     ModelCard,
-    Outcome,
     Requirement,
     RocCurve,
-    Severity,
-    Status,
-    Unit,
     WaiverUse,
 )
+from glassalpha_action.vocabulary import Better, Comparison, Outcome, Severity, Status, Unit
 from tests import samples
 
 # What a report may never show: a raw value of ours, or a gap without its reason.

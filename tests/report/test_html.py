@@ -10,9 +10,10 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, Error, sync_playwright
 
-from glassalpha_action.records import Audit, Status
+from glassalpha_action.records import Audit
 from glassalpha_action.report import render_html
 from glassalpha_action.report.view import view
+from glassalpha_action.vocabulary import Status
 from tests import samples
 from tests.report import audits
 

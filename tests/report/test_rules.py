@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import pytest
 
-from glassalpha_action.records import Better, Measurement, Outcome, Requirement, Severity, Status, Unit
+from glassalpha_action.records import Measurement, Requirement
 from glassalpha_action.report import render_html, render_markdown
 from glassalpha_action.report.terminal import render_text
 from glassalpha_action.report.view import view
+from glassalpha_action.vocabulary import Better, Outcome, Severity, Status, Unit
 from tests import samples
 from tests.report import audits
 

@@ -1,7 +1,8 @@
 import pytest
 
-from glassalpha_action.records import Audit, Outcome, Severity, Status
+from glassalpha_action.records import Audit
 from glassalpha_action.report.view import printable, view
+from glassalpha_action.vocabulary import Outcome, Severity, Status
 from tests import samples
 from tests.report import audits
 

@@ -1,7 +1,7 @@
 import pytest
 
-from glassalpha_action.records import Comparison, Outcome, Severity, Status, Unit
 from glassalpha_action.report import words
+from glassalpha_action.vocabulary import Comparison, Outcome, Severity, Status, Unit
 
 
 def test_every_outcome_status_and_severity_has_a_word_of_its_own() -> None:
