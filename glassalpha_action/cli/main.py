@@ -48,7 +48,7 @@ class LazyGroup(click.Group):
             formatter.write_dl([(name, text) for name, (_, text) in COMMANDS.items()])
 
 
-@click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})
+@click.group(cls=LazyGroup)
 @click.version_option(package_name="glassalpha-action", prog_name="glassalpha")
 @click.option("--debug", is_flag=True, help="Show the stack trace of an error.")
 def cli(debug: bool) -> None:
