@@ -198,11 +198,12 @@ def test_a_missing_file(tmp_path: Path) -> None:
 
 
 MEASURED = """
-import json, resource, sys
+import json, sys
 from pathlib import Path
 from glassalpha_action.cli.audit import run
 found = run(Path(sys.argv[1]), as_of="2025-01-05", policy=sys.argv[2])
-print(json.dumps([found.data.rows, int(next(line for line in open("/proc/self/status") if line.startswith("VmHWM")).split()[1]) / 1024]))
+peak = next(line for line in open("/proc/self/status") if line.startswith("VmHWM"))
+print(json.dumps([found.data.rows, int(peak.split()[1]) / 1024]))
 """
 
 
