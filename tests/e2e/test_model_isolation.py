@@ -54,15 +54,15 @@ def folder(tmp_path: Path) -> Path:
 def _inside(action: Action, folder: Path, options: list[str], *command: str) -> tuple[int, str, str]:
     (entry, *words) = command
     ran = action.engine.docker(
-        "run", "--rm", *options, "--env", "GITHUB_TOKEN=ghs_secret", "--volume", f"{folder}:/work", "--workdir",
-        "/work", "--entrypoint", entry, IMAGE, *words, check=False, timeout=300,
+        "run", "--rm", *options, "--env", "GITHUB_TOKEN=ghs_secret", "--volume", f"{folder}:/case", "--workdir",
+        "/case", "--entrypoint", entry, IMAGE, *words, check=False, timeout=300,
     )  # fmt: skip
     return ran.returncode, ran.stdout, ran.stderr
 
 
 def _play(action: Action, folder: Path, options: list[str], cases: list[dict[str, object]]) -> list[object]:
     (folder / "order.json").write_text(json.dumps({"cases": cases, "filter": ""}) + "\n")
-    code, said, errors = _inside(action, folder, options, "sh", "-c", "python /work/play.py < /work/order.json")
+    code, said, errors = _inside(action, folder, options, "sh", "-c", "python /case/play.py < /case/order.json")
     assert code == 0, errors
     return [json.loads(line) for line in said.splitlines()]
 
@@ -74,7 +74,7 @@ def _state(folder: Path) -> dict[str, tuple[bytes, int]]:
 @pytest.mark.parametrize("user", USERS)
 def test_a_hostile_pickle_reaches_nothing_in_a_container(action: Action, folder: Path, user: str) -> None:
     options, layers = USERS[user]
-    cases = write_campaign(folder, PORT, "/work")
+    cases = write_campaign(folder, PORT, "/case")
     before = _state(folder)
     *told, visit = _play(action, folder, options, cases)
     check_campaign(user, told, layers)
@@ -85,8 +85,8 @@ def test_a_hostile_pickle_reaches_nothing_in_a_container(action: Action, folder:
 
 def test_the_same_attempts_work_in_the_container_where_nothing_shuts_them_in(action: Action, folder: Path) -> None:
     options, _ = USERS["an ordinary user without capabilities"]
-    write_attempts(folder / "attack.pkl", Path("/work"), PORT)
-    _, visit = _play(action, folder, options, [{"path": "/work/attack.pkl", "trust": "trusted"}])
+    write_attempts(folder / "attack.pkl", Path("/case"), PORT)
+    _, visit = _play(action, folder, options, [{"path": "/case/attack.pkl", "trust": "trusted"}])
     assert visit == "visited"
     for name in ("read labels", "write outputs", "append", "remove", "fork", "shell", "connect", "signal parent"):
         assert f"'{name}'" in (folder / "done.txt").read_text()
@@ -94,7 +94,7 @@ def test_the_same_attempts_work_in_the_container_where_nothing_shuts_them_in(act
 
 def test_an_audit_of_a_hostile_pickle_ends_with_exit_3(action: Action, folder: Path) -> None:
     options, _ = USERS["an ordinary user without capabilities"]
-    write_attempts(folder / "attack.pkl", Path("/work"), PORT)
+    write_attempts(folder / "attack.pkl", Path("/case"), PORT)
     before = _state(folder)
     code, said, errors = _inside(action, folder, options, "glassalpha", "audit", "--config", "audit.yaml")
     assert code == 3, said + errors
