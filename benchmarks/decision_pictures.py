@@ -20,9 +20,10 @@ text { font: 14px system-ui, sans-serif; fill: #24292f } .small { font-size: 12p
 .line { fill: none !important; stroke-width: 3 }
 .bar { stroke-width: 5; stroke-linecap: round } .pass { fill: #1a7f37; stroke: #1a7f37 }
 .fail { fill: #b3261e; stroke: #b3261e } .open { fill: #9a6700; stroke: #9a6700 } .on { fill: #fff }
+.ground { fill: #ffffff }
 @media (prefers-color-scheme: dark) {
 text { fill: #e6edf3 } .small { fill: #9da7b3 } .grid { stroke: #30363d } .limit { stroke: #e6edf3 } .on { fill: #fff }
-.point { stroke: #f0883e; fill: #f0883e } .bound { stroke: #58a6ff; fill: #58a6ff } }
+.point { stroke: #f0883e; fill: #f0883e } .bound { stroke: #58a6ff; fill: #58a6ff } .ground { fill: #0d1117 } }
 """.strip()
 
 
@@ -31,6 +32,8 @@ def _svg(height: int, title: str, text: str, body: Sequence[str]) -> str:
         [
             f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {height}" role="img" aria-labelledby="t d">',
             f'<title id="t">{title}</title><desc id="d">{text}</desc><style>{STYLE}</style>',
+            # Its own ground: a picture follows the reader's system, and a page its own switch.
+            '<rect class="ground" width="100%" height="100%" rx="6"/>',
             *body,
             "</svg>\n",
         ]

@@ -47,6 +47,7 @@ def ours(table: pd.DataFrame) -> None:
     from glassalpha_action.evidence import Attribute, Evidence
     from glassalpha_action.load.data import coded
     from glassalpha_action.metrics import known
+    from glassalpha_action.metrics.ranking import Ranking
 
     attributes = []
     for name in ("sex", "region"):
@@ -55,11 +56,12 @@ def ours(table: pd.DataFrame) -> None:
     score = table["score"].to_numpy()
     evidence = Evidence(table["label"].to_numpy() == 1, score >= 0.5, score, tuple(attributes), False, 0.5)
     cube = build(evidence)
+    ranking = Ranking(evidence, cube)
     for name in ("roc_auc", "expected_calibration_error", "accuracy", "brier_score"):
-        list(known(name).measure(evidence, cube, 0.95, {}))
+        list(known(name).measure(evidence, cube, 0.95, {}, ranking))
     for name in ("demographic_parity_difference", "demographic_parity_ratio", "equalized_odds_difference"):
         for grouping in GROUPINGS:
-            known(name).function(group=cube.by(*grouping), confidence=0.95)
+            known(name).measure_over(grouping, evidence, cube, 0.95, {}, ranking=ranking)
 
 
 def fairlearn(table: pd.DataFrame) -> None:

@@ -13,7 +13,7 @@ from glassalpha_action.metrics.curves import charts
 from glassalpha_action.policy.schema import LoadedPolicy
 from glassalpha_action.policy.verdict import decide
 from glassalpha_action.policy.waivers import Waiver
-from glassalpha_action.records import Audit, DataSummary, Measurement, Provenance, Requirement, sealed
+from glassalpha_action.records import Audit, Change, DataSummary, Measurement, Provenance, Requirement, sealed
 
 CONFIDENCE = 0.95
 
@@ -29,11 +29,12 @@ def audit(
     waivers: Sequence[Waiver] = (),
     baselines: Mapping[str, Sequence[Measurement]] | None = None,
     beside: Sequence[Requirement] = (),
+    changes: Sequence[Change] = (),
 ) -> Audit:
     """Measure `rows` (or a cube of rows counted elsewhere), judge them by `policy` as of `today`, and seal the result.
 
     `data` and `provenance` say where the rows came from; without a policy, or with one that does not apply to the
-    model's use case, the status is NO_POLICY. `waivers`, `baselines` and `beside` are as `decide` takes them.
+    model's use case, the status is NO_POLICY. The other arguments are those of `decide`.
     """
     gates = policy.policy.gates if policy else ()
     rules = policy.policy.statistics if policy else None
@@ -46,8 +47,12 @@ def audit(
     measured = measure(evidence, cube, confidence, [g.wanted for g in gates], config.audit.sections)
     judged = [(known(g.metric).definition, matching(g.metric, g.params, measured)) for g in gates]
     decision = decide(
-        policy, judged, provenance, model, today, profile, waivers=waivers, baselines=baselines, beside=beside
-    )
+        policy, judged, provenance, model, today, profile,
+        waivers=waivers, baselines=baselines, beside=beside, changes=changes, task=data.task,
+    )  # fmt: skip
+
+    gated, valued = {definition.id for definition, _ in judged}, {m.metric for m in measured if m.value is not None}
+    words = {m.id: m.definition for m in CATALOGUE.values() if m.id in gated | valued}
 
     return sealed(
         Audit(
@@ -62,12 +67,13 @@ def audit(
             requirements=decision.requirements,
             verdicts=decision.verdicts,
             measurements=measured,
-            glossary={m.id: m.definition for m in CATALOGUE.values()},
+            glossary={name: one if name in gated else one.brief() for name, one in words.items()},
             charts=charts(cube, measured, confidence),
             data=data,
             provenance=provenance,
             waivers=decision.waivers,
             baselines={name: tuple(found) for name, found in (baselines or {}).items()},
+            changes=tuple(changes),
             reaudit_by=decision.reaudit_by,
         )
     )

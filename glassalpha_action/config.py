@@ -53,7 +53,7 @@ def _named(value: object) -> object:
 
 Label = Annotated[Text, BeforeValidator(_label)]
 Section = Literal[
-    "performance", "calibration", "fairness", "data_quality", "power", "robustness", "explainability", "regression"
+    "performance", "calibration", "fairness", "data_quality", "robustness", "explainability", "regression"
 ]
 Share = Annotated[Number, Field(ge=0, le=1)]
 
@@ -106,7 +106,11 @@ class ProtectedAttribute(Document):
 
 
 class DataBlock(Document):
-    """`data:` the held-out rows, and the role of their columns."""
+    """`data:` the held-out rows, and the role of their columns.
+
+    `id_column` names each row, `dictionary` says in plain words what columns mean, and `proxies` are columns that stand
+    for a protected attribute: like it, they are never given as a reason.
+    """
 
     path: Text
     target_column: Text
@@ -115,7 +119,10 @@ class DataBlock(Document):
     feature_columns: tuple[Text, ...] | None = None
     exclude_columns: tuple[Text, ...] = ()
     weight_column: Text | None = None
+    id_column: Text | None = None
     reference_path: Text | None = None
+    dictionary: Mapping[str, Text] = {}
+    proxies: tuple[Text, ...] = ()
     protected_attributes: Annotated[Mapping[str, ProtectedAttribute], BeforeValidator(_named)] = {}
 
     @model_validator(mode="after")
@@ -131,12 +138,24 @@ class DataBlock(Document):
 
 
 class AuditBlock(Document):
-    """`audit:` how thorough to be."""
+    """`audit:` how thorough to be.
+
+    `shap` asks for SHAP values as well, which need the extra of that name; `reason_codes` says what makes a feature a
+    reason: that a typical value in its place, or its SHAP value, moves the score.
+    """
 
     profile: Literal["dev", "prod"] = "prod"
     sample_rows: Annotated[Whole, Field(ge=1)] | None = None
     sections: tuple[Section, ...] | None = None
     confidence: Annotated[Number, Field(ge=0.5, lt=1)] | None = None
+    shap: Flag = False
+    reason_codes: Literal["typical_value", "shap"] = "typical_value"
+
+    @model_validator(mode="after")
+    def _shap_for_reasons(self) -> AuditBlock:
+        if self.reason_codes == "shap" and not self.shap:
+            raise ValueError("`reason_codes: shap` needs `shap: true`")
+        return self
 
     @model_validator(mode="after")
     def _sampling_is_for_dev(self) -> AuditBlock:
@@ -264,6 +283,7 @@ def _check(document: AuditConfig, tree: Tree) -> None:
         "score_column": data.score_column,
         "prediction_column": data.prediction_column,
         "weight_column": data.weight_column,
+        "id_column": data.id_column,
     }
     if model.task == "regression":
         said += [

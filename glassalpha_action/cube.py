@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,8 +14,10 @@ from glassalpha_action.evidence import MISSING, Evidence, Floats, Ints, Mass
 
 GRID = 1_000
 SCALE = 2**32
-CHUNK = 1 << 18
+# Rows at a time: few enough to stay in cache, as many as the cells they are counted into.
+CHUNK, LARGEST_CHUNK = 1 << 16, 1 << 18
 DENSE_LIMIT = 1 << 20
+MOST_SMALL = 1 << 31
 AND = " & "
 N = TypeVar("N", np.int64, np.float64)
 
@@ -161,8 +163,8 @@ class Cube:
         reference = axes[0].reference if len(axes) == 1 else None
         return Slice(
             Axis(AND.join(names), tuple(levels), reference),
-            _summed(flat, self.whole, size).reshape(-1, *shape),
-            _summed(flat, self.weighed, size).reshape(-1, *shape),
+            _summed(flat, self.whole, size).reshape(len(self.whole), *shape),
+            _summed(flat, self.weighed, size).reshape(len(self.weighed), *shape),
             self.edges,
             self.favorable_positive,
             self.scored,
@@ -206,55 +208,75 @@ def build(evidence: Evidence, grid: int = GRID) -> Cube:
     sums = 4 if evidence.weight is not None else 0
     layout = Cube(axes, edges, np.zeros(0, np.int64), np.zeros((3, 0), np.int64), np.zeros((sums, 0)),
                   evidence.favorable_positive, scored)  # fmt: skip
-    chunks = (_chunk(layout, evidence, slice(start, start + CHUNK)) for start in range(0, evidence.rows, CHUNK))
-    return added([layout, *chunks])
+    size = math.prod(layout.shape)
+    chunk = max(CHUNK, min(size, LARGEST_CHUNK))
+    rows = (_rows(layout, evidence, grid, slice(at, at + chunk)) for at in range(0, evidence.rows, chunk))
+    return _dense(layout, rows) if size <= DENSE_LIMIT else added([layout, *(_sparse(layout, *one) for one in rows)])
 
 
-def _chunk(layout: Cube, evidence: Evidence, rows: slice) -> Cube:
+def _rows(layout: Cube, evidence: Evidence, grid: int, rows: slice) -> tuple[Ints, list[Floats], list[Floats]]:
+    """Of some rows the cell of each, the values that `whole` sums beside their number, and those `weighed` sums."""
     label, decision = evidence.label[rows], evidence.decision[rows]
-    weight = evidence.weight[rows] if evidence.weight is not None else None
-    bins = len(layout.edges) - 1
-    key = np.zeros(label.size, np.int64)
+    key: NDArray[Any] = np.zeros(label.size, np.int32 if math.prod(layout.shape) < MOST_SMALL else np.int64)
     for attribute in evidence.attributes:
-        key = key * len(attribute.levels) + attribute.codes[rows]
-    key = ((key * 2 + label) * 2 + decision) * bins
+        key *= len(attribute.levels)
+        key += attribute.codes[rows]
+    for flag in (label, decision):
+        key *= 2
+        key += flag
+    key *= len(layout.edges) - 1
     score = np.zeros(label.size) if evidence.score is None else evidence.score[rows]
     if evidence.score is not None:
-        key += _bins(score, layout.edges)
-    if weight is not None:
-        kept = weight > 0
-        key, score, weight = key[kept], score[kept], weight[kept]
-    units = np.minimum((score * SCALE).astype(np.uint64), np.uint64(SCALE - 1))
-    # Sums of at most 2¹⁸ whole numbers below 2³² stay below 2⁵³, where float64 is exact.
-    values = [units.astype(np.float64), ((units * units) >> np.uint64(32)).astype(np.float64)]
-    weighed = [] if weight is None else [weight, weight**2, weight * score, weight * score**2]
+        key += _bins(score, grid, layout.edges, evidence.threshold).astype(key.dtype)
+    if evidence.weight is None:
+        return key.astype(np.int64), _units(score), []
+    weight = evidence.weight[rows]
+    kept = weight > 0
+    key, score, weight = key[kept], score[kept], weight[kept]
+    return key.astype(np.int64), _units(score), [weight, weight**2, weight * score, weight * score**2]
+
+
+def _units(score: Floats) -> list[Floats]:
+    """⌊p·2³²⌋ and ⌊⌊p·2³²⌋²/2³²⌋ of each score; sums of 2²⁰ such stay below 2⁵³, where float64 is exact."""
+    units = np.minimum((score * SCALE).astype(np.int64), SCALE - 1)
+    squares = (units * units).view(np.uint64) >> np.uint64(32)
+    return [units.astype(np.float64), squares.view(np.int64).astype(np.float64)]
+
+
+def _bins(score: Floats, grid: int, edges: Floats, threshold: float | None) -> Floats:
+    """The bin of each score: the nearest edge is settled by comparing with it, and so is the threshold."""
+    found = np.rint(score * grid)
+    found -= score < found / grid
+    np.minimum(found, grid - 1, out=found)
+    if threshold is not None and len(edges) > grid + 1:
+        found += score >= threshold
+    return found
+
+
+def _dense(layout: Cube, rows: Iterable[tuple[Ints, list[Floats], list[Floats]]]) -> Cube:
+    """The cube of rows counted into every cell there could be."""
     size = math.prod(layout.shape)
-    if size <= DENSE_LIMIT:
-        counted = np.bincount(key, minlength=size)
-        cells, where, kept_cells = np.flatnonzero(counted), key, counted > 0
-    else:
-        cells, where, counted = np.unique(key, return_inverse=True, return_counts=True)
-        kept_cells = np.ones(cells.size, bool)
+    whole, weighed = np.zeros((3, size), np.int64), np.zeros((len(layout.weighed), size))
+    for key, values, weights in rows:
+        whole[0] += np.bincount(key, minlength=size)
+        for i, one in enumerate(values):
+            whole[1 + i] += np.bincount(key, one, size).astype(np.int64)
+        for i, one in enumerate(weights):
+            weighed[i] += np.bincount(key, one, size)
+    key = np.flatnonzero(whole[0])
+    return replace(layout, key=key, whole=whole[:, key], weighed=weighed[:, key])
+
+
+def _sparse(layout: Cube, key: Ints, values: list[Floats], weights: list[Floats]) -> Cube:
+    """The cube of some rows, counted into the cells that they are in."""
+    cells, where, counted = np.unique(key, return_inverse=True, return_counts=True)
 
     def summed(these: list[Floats]) -> Floats:
-        sums = [np.bincount(where, v, kept_cells.size)[kept_cells] for v in these]
+        sums = [np.bincount(where, one, cells.size) for one in these]
         return np.asarray(sums, dtype=np.float64).reshape(len(these), cells.size)
 
-    whole = np.vstack([counted[kept_cells][None], summed(values).astype(np.int64)])
-    return replace(layout, key=cells.astype(np.int64), whole=whole.astype(np.int64), weighed=summed(weighed))
-
-
-def _bins(score: Floats, edges: Floats) -> Ints:
-    """The bin of each score: a first guess from equal widths, put right by the edges themselves."""
-    bins = len(edges) - 1
-    guess = np.minimum((score * GRID).astype(np.int64), GRID - 1)
-    start = np.searchsorted(edges, np.arange(GRID) / GRID, side="right") - 1
-    found = start[guess]
-    above = np.append(edges[1:-1], np.inf)
-    found -= score < edges[found]
-    for _ in range(2):
-        found += score >= above[found]
-    return np.minimum(found, bins - 1)
+    whole = np.vstack([counted[None], summed(values).astype(np.int64)])
+    return replace(layout, key=cells, whole=whole.astype(np.int64), weighed=summed(weights))
 
 
 def _summed(where: Ints, values: NDArray[N], size: int) -> NDArray[N]:

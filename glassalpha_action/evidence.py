@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 MISSING = "(missing)"
 NO_MODEL = "the data hold predictions only, so no model was run"
+NO_SHAP = "audit.yaml does not ask for it: set `audit.shap: true`"
 
 Flags = NDArray[np.bool_]
 Floats = NDArray[np.float64]
@@ -56,12 +57,30 @@ class Feature:
 
 
 @dataclass(frozen=True, slots=True)
+class Attributions:
+    """Which part of their scores each feature has (SHAP): `values` (m, k) of the rows `rows` (m,), features as `names`.
+
+    `base` and the values of a row add up to its score, or to the log-odds of its score where `log_odds` is True.
+    """
+
+    names: tuple[str, ...]
+    rows: Ints
+    values: Floats
+    base: float
+    log_odds: bool
+    detail: str
+
+
+@dataclass(frozen=True, slots=True)
 class Probes:
     """The scores the model gave to altered copies of some rows.
 
     `permuted`: for each feature (repeats, m), its values permuted among the rows `sample` (m,). `perturbed`
     (repeats, m): small noise on every numeric feature of `sample`; no repeats where there is none. `replaced`: for each
     feature that may be a reason (u,), its value in the rows `unfavorable` (u,) made that of a favourably decided row.
+    `explained`: what SHAP says of seeded rows, None where `unexplained` says why. `told`: what it says of rows decided
+    unfavourably against those decided favourably, of features that may be a reason; None where it is not asked, or
+    where `untold` says why there is nothing.
     """
 
     sample: Ints
@@ -69,6 +88,10 @@ class Probes:
     perturbed: Floats
     unfavorable: Ints
     replaced: Mapping[str, Floats]
+    explained: Attributions | None = None
+    unexplained: str = NO_SHAP
+    told: Attributions | None = None
+    untold: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,14 +9,17 @@ from typing import Any, Literal
 from pydantic import BaseModel, ConfigDict
 from pydantic_core import to_json
 
-from glassalpha_action.vocabulary import Better, Comparison, Outcome, Severity, Status, Unit
+from glassalpha_action.vocabulary import Better, Comparison, Outcome, Severity, Status, Unit, first_sentence
 
 SAFE = 2**53
 AS_IT_IS = frozenset({str, bool, type(None)})
 
 
 class Record(BaseModel):
-    """A frozen record: unknown keys, NaN and infinities are refused."""
+    """A frozen record: unknown keys, NaN and infinities are refused.
+
+    What has its default is left out of JSON, so a default never changes once it is published: files rely on it.
+    """
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
@@ -24,13 +27,13 @@ class Record(BaseModel):
 class Advice(Record):
     """What failing a metric means and what to do; it travels in the Audit."""
 
-    issue: str
-    causes: tuple[str, ...]
-    fixes: tuple[str, ...]
+    issue: str = ""
+    causes: tuple[str, ...] = ()
+    fixes: tuple[str, ...] = ()
 
 
 class Definition(Record):
-    """A metric as product text."""
+    """A metric as product text. `brief` ones say what it is in one sentence, and have no advice."""
 
     id: str
     title: str
@@ -38,8 +41,12 @@ class Definition(Record):
     unit: Unit
     better: Better
     definition: str
-    advice: Advice
+    advice: Advice = Advice()
     aliases: tuple[str, ...] = ()
+
+    def brief(self) -> Definition:
+        """The first sentence, for a reader of a number that nothing judges."""
+        return self.model_copy(update={"definition": first_sentence(self.definition), "advice": Advice()})
 
 
 class Group(Record):
@@ -333,7 +340,8 @@ class Audit(Record):
 
     `baselines` holds what baseline gates compared with. `changes` is how what the model is held to differs from the
     base commit, and `judged_by` says whose rules gave this verdict, the stricter one. `reaudit_by` is the day the
-    policy wants the next audit.
+    policy wants the next audit. `glossary` defines every metric that a gate judges, whole, and every other that has a
+    value, in brief.
     """
 
     schema_version: Literal["1"] = "1"
@@ -368,9 +376,13 @@ class Audit(Record):
         """The status as shown: what it would be, where it is not enforced."""
         return headline(self.status.value, self.enforced)
 
+    def content(self) -> dict[str, Any]:
+        """The audit as plain data, without what has its default; its schema's version is always there."""
+        return {"schema_version": self.schema_version, **self.model_dump(mode="json", exclude_defaults=True)}
+
     def to_json(self) -> bytes:
-        """The audit as audit.json: canonical JSON (RFC 8785), the same bytes for the same audit."""
-        return canonical(self.model_dump(mode="json"))
+        """The audit as audit.json: canonical JSON (RFC 8785) of its content, the same bytes for the same audit."""
+        return canonical(self.content())
 
 
 def failed(severity: str, outcome: str) -> bool:
@@ -422,5 +434,5 @@ def sha256(content: bytes) -> str:
 
 def sealed(audit: Audit) -> Audit:
     """The audit with its id: the digest of everything in it but the id itself."""
-    content = audit.model_dump(mode="json", exclude={"audit_id"})
+    content = {key: value for key, value in audit.content().items() if key != "audit_id"}
     return audit.model_copy(update={"audit_id": sha256(canonical(content))})

@@ -153,9 +153,32 @@ class Inputs(BaseModel):
     annotations: bool = Field(
         True, description="Annotate the lines of the policy and of the audit files where something failed; at most ten."
     )
+    registry_branch: str = Field(
+        "glassalpha-registry",
+        description="Branch of the ledger, which mode record appends to and mode site reads: one file a record. The "
+        "registry built from it is the only commit of the branch of that name with -db added. With none there is no "
+        "ledger, and registry-url alone keeps the audits.",
+    )
+    registry_repository: str | None = Field(
+        None,
+        description="Repository of the ledger, as owner/name on the same server or as a git URL. This repository when "
+        "empty.",
+    )
     registry_url: SecretStr = Field(
         SecretStr("model_registry.db"),
-        description="The registry for modes record and site: a SQLite file, relative to working-directory.",
+        description="The registry that modes record and site fill from the ledger: a SQLite file, relative to "
+        "working-directory, or the URL of a PostgreSQL database.",
+    )
+    push_attempts: int = Field(
+        50,
+        ge=1,
+        le=1000,
+        description="How many times an append is tried while other runs append too, each from the new tip.",
+    )
+    github_token: SecretStr = Field(
+        SecretStr(""),
+        description="Token for the ledger's repository, with `contents: write` for mode record and `contents: read` "
+        "for mode site. A job that only audits needs none.",
     )
 
 
@@ -259,5 +282,5 @@ def colour(terminal: bool) -> bool:
 def _sentence(error: Any, written: Mapping[str, str]) -> str:
     name = str(error["loc"][0])
     said = str(error["msg"]).removeprefix("Value error, ").removeprefix("Input ")
-    shown = "" if name == "registry-url" else f", not {written[name][:80]!r}"
+    shown = "" if name in {"registry-url", "github-token"} else f", not {written[name][:80]!r}"
     return f"input {name}: {said.rstrip('.')}{shown}"

@@ -1,7 +1,8 @@
-"""The words of a verdict: outcomes, statuses, severities, comparisons, and the units that write numbers."""
+"""The words of a verdict: outcomes, statuses, severities, comparisons, the units that write numbers, and sentences."""
 
 from __future__ import annotations
 
+import re
 from enum import Enum, StrEnum
 
 
@@ -86,3 +87,8 @@ class Comparison(StrEnum):
             "between": "within",
             "present": "is measured",
         }[self.value]
+
+
+def first_sentence(text: str) -> str:
+    """The first sentence of a definition: what a reader needs beside the number."""
+    return re.split(r"\n\s*\n|(?<=[^\W_][.!?])(?<!e\.g\.)(?<!i\.e\.)(?<!vs\.)\s+", text, maxsplit=1)[0]

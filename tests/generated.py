@@ -12,6 +12,7 @@ from glassalpha_action.cli.main import COMMANDS, cli
 from glassalpha_action.config import AuditConfig
 from glassalpha_action.metrics import CATALOGUE
 from glassalpha_action.policy.schema import Policy
+from glassalpha_action.policy.waivers import Waiver
 from glassalpha_action.records import Audit
 from tests.github import reference as action
 from tests.policy_reference import policy_page
@@ -66,11 +67,10 @@ def cli_page() -> str:
     return "".join(parts)
 
 
-def _schema(model: type[Policy] | type[AuditConfig] | type[Audit], title: str) -> Callable[[], str]:
-    mode = "serialization" if model is Audit else "validation"
+def _schema(model: type[Policy | Waiver | AuditConfig | Audit], title: str) -> Callable[[], str]:
 
     def write() -> str:
-        schema = model.model_json_schema(mode=mode)
+        schema = model.model_json_schema()
         return (
             json.dumps(schema | {"title": title, "$schema": "https://json-schema.org/draft/2020-12/schema"}, indent=2)
             + "\n"
@@ -86,6 +86,7 @@ GENERATED: Mapping[str, Callable[[], str]] = {
     "site/reference/action.md": action.page,
     "site/reference/policy.md": lambda: policy_page(NOTE),
     "policies/schema/policy.schema.json": _schema(Policy, "A glassalpha policy"),
+    "policies/schema/waiver.schema.json": _schema(Waiver, "A waiver of one gate for one model"),
     "policies/schema/audit-config.schema.json": _schema(AuditConfig, "A model's audit.yaml"),
     "policies/schema/audit.schema.json": _schema(Audit, "The audit record, audit.json"),
 }

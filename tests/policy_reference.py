@@ -10,13 +10,14 @@ from glassalpha_action.policy.waivers import Waiver
 
 LEAD = """# The policy file
 
-{note}Every key of a policy file and of a waiver. `glassalpha policy schema` prints the JSON Schema; with the line
+{note}Every key of a policy file and of a waiver. `glassalpha policy schema > policy.schema.json` writes the JSON
+Schema of a policy, `glassalpha policy schema --waiver > waiver.schema.json` that of a waiver; with the line
 
 ```yaml
 # yaml-language-server: $schema=policy.schema.json
 ```
 
-at the top of a policy an editor completes keys and marks mistakes. How to write one:
+at the top of a file an editor completes keys and marks mistakes. How to write one:
 [Write your policy](../guides/write-your-policy.md).
 """
 

@@ -74,7 +74,11 @@ def rows() -> Evidence:
 def test_the_record_holds_all_that_is_needed_to_show_it(rows: Evidence, tmp_path: Path) -> None:
     found = audited(rows, loaded(tmp_path, SMALL))
     assert {m.metric for m in found.measurements} == set(CATALOGUE)
-    assert set(found.glossary) == set(CATALOGUE)
+    judged = {v.metric for v in found.verdicts}
+    assert set(found.glossary) == judged | {m.metric for m in found.measurements if m.value is not None}
+    for metric, definition in found.glossary.items():
+        whole = CATALOGUE[metric].definition
+        assert definition == (whole if metric in judged else whole.brief())
     assert found.policy is not None
     assert found.policy.text == SMALL
     assert found.charts.roc[0].auc == pytest.approx(

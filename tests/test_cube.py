@@ -40,6 +40,9 @@ def test_the_size_of_chunks_does_not_matter(rows: Evidence, size: int) -> None:
     whole = build(rows)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(room, "CHUNK", size)
+        patch.setattr(room, "LARGEST_CHUNK", size)
+        assert same(build(rows), whole)
+        patch.setattr(room, "DENSE_LIMIT", 0)
         assert same(build(rows), whole)
 
 
@@ -71,6 +74,28 @@ def test_chunks_at_the_real_size() -> None:
     assert int(whole.whole[1].sum()) == int(units.sum())
     assert int(whole.whole[2].sum()) == sum(int(u) * int(u) >> 32 for u in units.tolist())
     assert whole.score.sum() == units.sum() / SCALE
+
+
+def test_attributes_of_more_combinations_than_four_bytes_number() -> None:
+    names = [f"{i:04}" for i in range(1_500)]
+    rows = evidence([0, 1] * 750, score=[0.25, 0.75] * 750, g=names, h=names[::-1])
+    cube = build(rows)
+    assert int(np.prod(cube.shape, dtype=np.float64)) > 2**31
+    assert (cube.key >= 0).all()
+    assert (cube.by("g").n == 1).all()
+    assert cube.by("h").confusion[:, 1, 1].sum() == 750
+
+
+def test_scores_beside_the_edges_of_any_grid_and_threshold() -> None:
+    edges = np.arange(1_001) / 1_000
+    score = np.concatenate([edges, np.nextafter(edges, 0), np.nextafter(edges, 1), [1 / 3, np.nextafter(1 / 3, 0)]])
+    score = np.clip(score, 0, 1)
+    for threshold, grid in ((None, 1_000), (0.5, 1_000), (1 / 3, 1_000), (1 / 3, 10), (0.0, 20), (1.0, 20)):
+        rows = replace(evidence([0] * score.size, score=score.tolist()), threshold=threshold)
+        cube = build(rows, grid)
+        expected = np.minimum(np.searchsorted(cube.edges, score, side="right") - 1, len(cube.edges) - 2)
+        found = cube.by().count.sum(axis=(0, 1, 2))
+        assert found.tolist() == np.bincount(expected, minlength=len(cube.edges) - 1).tolist()
 
 
 def test_the_counts_are_the_rows() -> None:

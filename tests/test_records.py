@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 import math
 from typing import Any
 
@@ -7,8 +8,9 @@ import pytest
 import rfc8785
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from pydantic import ValidationError
 
-from glassalpha_action.records import canonical
+from glassalpha_action.records import Audit, canonical
 from tests import samples
 
 NUMBERS = st.one_of(
@@ -62,4 +64,27 @@ def test_what_is_no_plain_data_is_refused(value: Any) -> None:
 
 def test_an_audit_is_written_alike() -> None:
     audit = samples.audit("模型 \U0001f600")
-    assert audit.to_json() == rfc8785.dumps(audit.model_dump(mode="json"))
+    assert audit.to_json() == rfc8785.dumps(audit.content())
+
+
+def test_json_leaves_out_what_has_its_default_and_reads_alike() -> None:
+    audit = samples.audit()
+    written = json.loads(audit.to_json())
+    assert written["schema_version"] == "1"
+    assert written["verdicts"][2]["value"] is None
+    assert not {"notes", "waivers", "would_be", "profile"} & written.keys()
+    assert "reason" not in written["measurements"][0]
+    assert Audit.model_validate(written) == Audit.model_validate(audit.model_dump(mode="json")) == audit
+
+
+def test_a_brief_definition_keeps_its_first_sentence_only() -> None:
+    whole = samples.DEFINITIONS["roc_auc"].model_copy(update={"definition": "One, e.g. this. Two.\n\nThree."})
+    brief = whole.brief()
+    assert brief.definition == "One, e.g. this."
+    assert not brief.advice.fixes
+    assert (brief.id, brief.family, brief.unit) == (whole.id, whole.family, whole.unit)
+
+
+def test_a_newer_schema_is_refused() -> None:
+    with pytest.raises(ValidationError, match="schema_version"):
+        Audit.model_validate_json(samples.audit().to_json().replace(b'"schema_version":"1"', b'"schema_version":"2"'))

@@ -18,6 +18,8 @@ GIVEN = {
     "INPUT_OUTPUT-DIR": "out/audits",
     "INPUT_WORKING-DIRECTORY": "sub",
     "INPUT_REGISTRY-URL": "postgresql://me:hunter2@host/registry",
+    "INPUT_GITHUB-TOKEN": "ghs_hunter3",
+    "INPUT_PUSH-ATTEMPTS": "20",
     "GITHUB_WORKSPACE": "/github/workspace",
     "GITHUB_REPOSITORY": "a/b",
     "GITHUB_RUN_ID": "7",
@@ -48,7 +50,10 @@ def test_nothing_given_is_every_default(tmp_path: Path, monkeypatch: pytest.Monk
 
 def test_a_secret_never_prints() -> None:
     found = settings.read(GIVEN)
-    assert "hunter2" not in f"{found!r} {found} {found.model_dump_json()} {found.inputs!r}"
+    shown = f"{found!r} {found} {found.model_dump_json()} {found.inputs!r}"
+    assert "hunter2" not in shown
+    assert "ghs_hunter3" not in shown
+    assert found.inputs.github_token.get_secret_value() == "ghs_hunter3"
     assert found.inputs.registry_url.get_secret_value().endswith("registry")
 
 
@@ -59,11 +64,12 @@ def test_settings_do_not_change() -> None:
 
 def test_every_mistake_is_told_at_once_and_nothing_of_it_is_used() -> None:
     wrong = {"INPUT_MODE": "adit", "INPUT_STRICT": "perhaps", "INPUT_AS-OF": "5.1.2025", "INPUT_FORMATS": "html docx",
-             "INPUT_OUTPUT-DIR": "/etc", "INPUT_WORKING-DIRECTORY": "a/../..", "INPUT_FAIL-ON": "warning"}  # fmt: skip
+             "INPUT_OUTPUT-DIR": "/etc", "INPUT_WORKING-DIRECTORY": "a/../..", "INPUT_FAIL-ON": "warning",
+             "INPUT_PUSH-ATTEMPTS": "0"}  # fmt: skip
     found = settings.read(wrong)
     assert found.inputs == settings.Inputs()
     told = {problem.split(":")[0].removeprefix("input ") for problem in found.problems}
-    assert told == {"as-of", "formats", "mode", "output-dir", "strict", "working-directory"}
+    assert told == {"as-of", "formats", "mode", "output-dir", "push-attempts", "strict", "working-directory"}
     assert "input mode: should be 'audit', 'record' or 'site', not 'adit'" in found.problems
 
 

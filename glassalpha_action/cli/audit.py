@@ -57,7 +57,7 @@ def day(as_of: str | None) -> date:
 
 
 def policy_path(config: Config, policy: str | None) -> Path | None:
-    """The policy file an audit is judged by: the one given, else the one audit.yaml names."""
+    """The policy file an audit is judged by: the one given, else the one audit.yaml names. `pack:NAME` is a pack."""
     from glassalpha_action.cli.policy import packs
     from glassalpha_action.documents import UserError
 
@@ -65,10 +65,10 @@ def policy_path(config: Config, policy: str | None) -> Path | None:
     if named is None:
         return None
     path = Path(named) if policy else config.resolve("policy", "path")
-    if path.is_file():
+    if path.is_file() and not named.startswith("pack:"):
         return path
-    if named in packs():
-        return packs()[named]
+    if (pack := named.removeprefix("pack:")) in packs():
+        return packs()[pack]
     known = ", ".join(packs())
     where = "" if policy else f"{config.where('policy', 'path')}: "
     raise UserError(f"{where}the policy {path.as_posix()} does not exist; give a file, or a pack: {known}.")

@@ -118,11 +118,11 @@ def read_history(database: str | None, folder: Path | None, last_n_days: int | N
 
 def _of_folder(folder: Path, last_n_days: int | None) -> list[Audit]:
     from glassalpha_action.cli.audit import today
-    from glassalpha_action.cli.registry import _read_audit
+    from glassalpha_action.cli.registry import read_audit
 
     if not folder.is_dir():
         raise UserError(f"{folder}: there is no such folder; check the path.")
-    found = [_read_audit(str(path)) for path in sorted(folder.rglob("*audit.json"))]
+    found = [read_audit(str(path)) for path in sorted(folder.rglob("*audit.json"))]
     if last_n_days is None:
         return found
     first = (today() - timedelta(days=last_n_days)).isoformat()

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
+from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -58,7 +59,7 @@ def judged(path: Path, asked: Asked) -> Audit:
     config = load(path)
     there, unreadable = configs_at(config, asked.base)
     if not there:
-        return _with_changes(_judged(_rules(config, asked), asked, none_at_base=unreadable is None), unreadable)
+        return _judged(_rules(config, asked), asked, [unreadable] if unreadable else [], none_at_base=not unreadable)
     return _against_base(config, there, asked, asked.base, unreadable)
 
 
@@ -67,30 +68,33 @@ def _against_base(
 ) -> Audit:
     """The strictest of the audits by the rules of the two commits; `there` is what the base commit has of the model."""
     from glassalpha_action.cli.checkout import vanished
+    from glassalpha_action.cli.evidence import evidence_changes
     from glassalpha_action.policy import stricter
+    from glassalpha_action.policy.doubts import needing_a_look_first
 
     head = _rules(config, asked)
     old = [_base_rules(one, asked, base) for one in there]
     beside = tuple(unmet for one in there for unmet in vanished(one, config, base))
     subject = _subject(config, asked, head.policy)
     baselines = _baselines(config, there[0], asked, (head.policy, *(rules.policy for rules, _ in old)))
-    found: list[Change] = [unreadable] if unreadable else []
+    held = head.policy, head.waivers
+    changed = [
+        stricter.changes((r.config.document, *(held if unread else (r.policy, r.waivers))), (config.document, *held))
+        for r, unread in old
+    ]
+    unread = [one for one in (unreadable, *(one for _, one in old)) if one]
+    evidence = [evidence_changes(one, config, asked.cube, base) for one in there]
+    found = needing_a_look_first(dict.fromkeys(chain(unread, *changed, *evidence)))
     by_base: Audit | None = None
-    for rules, unread in old:
-        changed = stricter.changes(
-            (rules.config.document, rules.policy, rules.waivers), (config.document, head.policy, head.waivers)
-        )
-        found += [*changed, *([unread] if unread else [])]
-        if not changed:
+    for (rules, _), some in zip(old, changed, strict=True):
+        if not some:
             continue
-        audit, refused = _by_base_rules(rules, config, asked, baselines, beside)
+        audit, refused = _by_base_rules(rules, config, asked, baselines, beside, found)
         beside = (*beside, *refused)
         if audit:
             by_base = stricter.stricter(audit, by_base) if by_base else audit
-    mine = _audited(subject, head, asked, baselines, beside)
-    if not found:
-        return mine
-    return stricter.settled(mine, by_base, tuple(dict.fromkeys(found)))
+    mine = _audited(subject, head, asked, baselines, beside, found)
+    return stricter.settled(mine, by_base, found) if found else mine
 
 
 def _by_base_rules(
@@ -99,6 +103,7 @@ def _by_base_rules(
     asked: Asked,
     baselines: Mapping[str, Sequence[Measurement]],
     beside: Sequence[Requirement],
+    changes: Sequence[Change],
 ) -> tuple[Audit | None, tuple[Requirement, ...]]:
     """The audit of this commit's model and rows by the base commit's rules; where they do not fit, what is unmet."""
     from glassalpha_action.documents import UserError
@@ -106,16 +111,19 @@ def _by_base_rules(
 
     try:
         mixed = replace(old, config=stricter.under_base_rules(old.config, config))
-        return _audited(_subject(mixed.config, asked, old.policy), mixed, asked, baselines, beside), ()
+        return _audited(_subject(mixed.config, asked, old.policy), mixed, asked, baselines, beside, changes), ()
     except UserError as error:
         return None, (stricter.inapplicable(str(error)),)
 
 
-def _judged(rules: Rules, asked: Asked, *, none_at_base: bool = False) -> Audit:
+def _judged(rules: Rules, asked: Asked, changes: Sequence[Change] = (), *, none_at_base: bool = False) -> Audit:
     """The audit by one commit's rules; `none_at_base` says that the base commit has no such model."""
+    from glassalpha_action.policy.stricter import settled
+
     subject = _subject(rules.config, asked, rules.policy)
     baselines = _baselines(rules.config, None, asked, (rules.policy,), none_at_base=none_at_base)
-    return _audited(subject, rules, asked, baselines, ())
+    found = _audited(subject, rules, asked, baselines, (), changes)
+    return settled(found, None, changes) if changes else found
 
 
 def _audited(
@@ -124,6 +132,7 @@ def _audited(
     asked: Asked,
     baselines: Mapping[str, Sequence[Measurement]],
     beside: Sequence[Requirement],
+    changes: Sequence[Change],
 ) -> Audit:
     from glassalpha_action.audit import audit
 
@@ -137,14 +146,8 @@ def _audited(
         waivers=rules.waivers,
         baselines=baselines,
         beside=beside,
+        changes=changes,
     )
-
-
-def _with_changes(audit: Audit, unread: Change | None, found: Sequence[Change] = ()) -> Audit:
-    from glassalpha_action.policy.stricter import settled
-
-    every = (*found, *([unread] if unread else []))
-    return settled(audit, None, every) if every else audit
 
 
 def _subject(config: Config, asked: Asked, policy: LoadedPolicy | None, *, strict: bool | None = None) -> Subject:
@@ -197,7 +200,7 @@ def _base_rules(config: Config, asked: Asked, base: Path) -> tuple[Rules, Change
     from glassalpha_action.records import Change
 
     named = asked.policy
-    if named and Path(named).is_file() and (there := at_base(Path(named), base)):
+    if named and not named.startswith("pack:") and Path(named).is_file() and (there := at_base(Path(named), base)):
         named = str(there if there.is_file() else packs().get(named, there))
     given = at_base(asked.waivers, base) if asked.waivers else None
     try:

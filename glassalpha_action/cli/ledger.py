@@ -15,7 +15,7 @@ from pydantic import SecretStr
 from glassalpha_action import settings
 from glassalpha_action.cli.tables import inert
 from glassalpha_action.documents import UserError
-from glassalpha_action.registry import Head, connect
+from glassalpha_action.registry import Head, Registry, connect
 from glassalpha_action.registry.ledger import BRANCH
 
 ORIGIN = "origin"
@@ -35,10 +35,17 @@ def sync(ledger: str, branch: str, database: str | None) -> None:
     from glassalpha_action.registry import sync as registry
 
     remote, token = _place(ledger)
-    with connect(database or settings.database(), create=True) as opened:
-        added = registry.sync(remote, opened, branch=branch, token=token)
+    added: list[int] = []
+
+    def fill(opened: Registry) -> None:
+        added.append(registry.sync(remote, opened, branch=branch, token=token))
+
+    # A new file is there only once it is filled, so that a ledger that cannot be read leaves none behind.
+    with connect(database or settings.database(), create=True, fill=fill) as opened:
+        if not added or not opened.head().seq:
+            fill(opened)
         head, name = opened.head(), opened.name
-    click.echo(f"{name}: {_count(added)} added, {head.seq:,} in all, anchor {head.anchor}")
+    click.echo(f"{name}: {_count(added[-1])} added, {head.seq:,} in all, anchor {head.anchor}")
 
 
 @click.command()
@@ -101,9 +108,11 @@ def _verify(ledger: str, branch: str, history: bool, anchor: str | None, databas
 
 def _place(ledger: str) -> tuple[str, SecretStr | None]:
     """The ledger's address, and the token of a CI job where it is for that server."""
-    from glassalpha_action.registry.git import origin
+    from glassalpha_action import git
 
-    remote = origin(Path.cwd()) if ledger == ORIGIN else ledger
+    remote = git.origin(Path.cwd()) if ledger == ORIGIN else ledger
+    if remote is None:
+        raise UserError("this folder is in no git repository with a remote origin: name the ledger with --ledger")
     found = settings.variables()
     server = found.get("GITHUB_SERVER_URL") or "https://github.com"
     token = found.get("GITHUB_TOKEN")

@@ -146,7 +146,8 @@ def show(named: str, as_json: bool) -> int:
     click.echo(f"sha256 {loaded.sha256}")
     for gate in found.gates:
         limit = level(gate.threshold, known[gate.metric].unit)
-        asks = inert(f"{gate.name}: {gate.metric} {gate.comparison.sign} {limit}".rstrip())
+        only = f" (only task: {gate.applies_to.task})" if gate.applies_to else ""
+        asks = inert(f"{gate.name}: {gate.metric} {gate.comparison.sign} {limit}".rstrip() + only)
         click.echo(f"  {gate.severity.value:<8} {asks}")
         for text in (gate.clause, gate.rationale):
             if text:
@@ -302,14 +303,16 @@ def _write(path: Path, text: str) -> None:
 
 
 @policy.command()
-def schema() -> int:
-    """Print the JSON Schema of a policy file.
+@click.option("--waiver", is_flag=True, help="The schema of a waiver instead.")
+def schema(waiver: bool) -> int:
+    """Print the JSON Schema of a policy file, or of a waiver.
 
-    Editors complete and check policies by it.
+    Editors complete and check files by it.
     """
     from glassalpha_action.shipped import policies
 
-    click.echo((policies() / "schema" / "policy.schema.json").read_text(encoding="utf-8"), nl=False)
+    name = "waiver.schema.json" if waiver else "policy.schema.json"
+    click.echo((policies() / "schema" / name).read_text(encoding="utf-8"), nl=False)
     return 0
 
 

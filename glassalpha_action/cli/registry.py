@@ -87,7 +87,7 @@ def submit(
     as_json: bool,
 ) -> None:
     """Add audits to the registry; an audit that is there already is not added again."""
-    read = [_read_audit(path) for path in audits]
+    read = [read_audit(path) for path in audits]
     said = dict(_pair(text) for text in metadata)
     _require_correction(read, supersedes, reason)
     receipts = []
@@ -316,7 +316,8 @@ def _read(name: str) -> bytes:
     return content
 
 
-def _read_audit(name: str) -> Audit:
+def read_audit(name: str) -> Audit:
+    """The audit in the file called `name`, sealed as it says. Raises UserError."""
     from pydantic import ValidationError
 
     content, name = _read(name), inert(name)

@@ -37,7 +37,7 @@ def csv_text(names: Sequence[str], rows: Sequence[Mapping[str, Any]]) -> str:
     """Rows as CSV with a header; a text that a spreadsheet would take for a formula gets an apostrophe before it."""
     out = io.StringIO()
     writer = csv.writer(out, lineterminator="\n")
-    writer.writerow(names)
+    writer.writerow([_csv_cell(name) for name in names])
     writer.writerows([_csv_cell(row[name]) for name in names] for row in rows)
     return out.getvalue()
 

@@ -26,8 +26,8 @@ class Activity:
 def find_activity(event: str, payload: Mapping[str, Any], ref: str = "") -> Activity:
     """What the event named `event` with `payload` asks for; `ref` is the ref the run is for.
 
-    A pull request proposes; a push to the default branch, and a run started on it, is what stands. A merge queue is
-    judged afresh and not recorded, and so is everything unknown.
+    A pull request proposes, unless it comes from a fork, whose token cannot write; a push to the default branch, and a
+    run started on it, is what stands. A merge queue is judged afresh and not recorded, and so is everything unknown.
     """
     starts = {"push": "a push", "workflow_dispatch": "a run started by hand"}
     if event == "pull_request":
@@ -50,9 +50,12 @@ def _proposed(payload: Mapping[str, Any]) -> Activity:
     number = change.get("number")
     if not isinstance(number, int):
         return Activity(None, "the event's payload names no pull request")
+    ours, theirs = (_text(_map(_map(change, side), "repo"), "full_name") for side in ("base", "head"))
+    own = ours is not None and ours == theirs
+    reason = f"pull request {number}"
     return Activity(
-        "proposed",
-        f"pull request {number}",
+        "proposed" if own else None,
+        reason if own else f"{reason} comes from a fork, whose token cannot write: it is judged and not recorded",
         author=_text(_map(change, "user"), "login"),
         pull_request=number,
         commit=_text(_map(change, "head"), "sha"),

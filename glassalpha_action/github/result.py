@@ -5,10 +5,11 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 
 from glassalpha_action.documents import DocumentError, Problem, UserError
 from glassalpha_action.records import Audit, Verdict
+from glassalpha_action.registry import Receipt
 from glassalpha_action.vocabulary import Severity, Status
 
 STATUS_RANK = (Status.PASSED, Status.REVIEW, Status.NO_POLICY, Status.BLOCKED)
@@ -38,7 +39,8 @@ class Run:
     """The whole run. Paths are relative to the workspace; `notes` are for the reader.
 
     `problems` kept something from being audited and belong to no audit file; `faults` came after the verdict, so they
-    leave it as it is. `recorded` counts the audits that are in the registry, `registry_head` is its anchor afterwards.
+    leave it as it is. `records` says by id where in the registry each audit stands, `registry_head` is the registry's
+    anchor afterwards, `registry_commit` the tip of its ledger.
     """
 
     results: tuple[Result, ...] = ()
@@ -47,8 +49,9 @@ class Run:
     fault_code: int = 0
     notes: tuple[str, ...] = ()
     report_path: str | None = None
-    recorded: int = 0
+    records: tuple[tuple[str, Receipt], ...] = ()
     registry_head: str | None = None
+    registry_commit: str | None = None
     site_path: str | None = None
 
     @property
@@ -112,7 +115,9 @@ def outputs(run: Run) -> dict[str, str]:
         "audit-ids": json.dumps([audit.audit_id for audit in run.audits]),
         "policy-sha256": "\n".join(policies),
         "report-path": run.report_path or "",
-        "recorded": str(run.recorded),
+        "recorded": str(len(run.records)),
+        "records": json.dumps([{"audit_id": audit_id} | asdict(receipt) for audit_id, receipt in run.records]),
+        "registry-commit": run.registry_commit or "",
         "registry-head": run.registry_head or "",
         "site-path": run.site_path or "",
     }

@@ -2,27 +2,23 @@
 
 from __future__ import annotations
 
-import json
 import os
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
-from glassalpha_action.config import filled, load
 from glassalpha_action.documents import Problem, UserError
-from glassalpha_action.github.activity import Activity, find_activity
 from glassalpha_action.github.annotations import find_annotations
 from glassalpha_action.github.commands import annotation_command, output_block
 from glassalpha_action.github.discovery import find_configs, report_folders
+from glassalpha_action.github.paths import from_workspace, refuse_links, registry_file
+from glassalpha_action.github.record import find_head, record
 from glassalpha_action.github.result import Result, Run, outputs, problems
 from glassalpha_action.github.summary import render_summary
 from glassalpha_action.records import Audit
-from glassalpha_action.registry import connect
 from glassalpha_action.report import write
-from glassalpha_action.settings import Mode, Settings, variables
+from glassalpha_action.settings import Mode, Settings
 
-EVENT_LIMIT = 32 << 20
 HEAD_ONLY = (
     "The policy, its waivers and the audit files were read from this pull request only, so it could loosen what it is "
     "judged by: check the base commit out as well and name its folder in the input base-path."
@@ -54,7 +50,12 @@ def perform(settings: Settings, tools: Tools) -> Run:
     if settings.inputs.mode is Mode.site:
         return _build_site(settings, tools)
     run = _audit_models(settings, tools)
-    return _record(run, settings, tools) if settings.inputs.mode is Mode.record else run
+    if settings.inputs.mode is not Mode.record:
+        return run
+    recorded = record(run, settings, tools.now)
+    for note in recorded.notes[len(run.notes) :]:
+        tools.say(note)
+    return recorded
 
 
 def publish(run: Run, settings: Settings, say: Callable[[str], None]) -> None:
@@ -76,8 +77,8 @@ def hand_over(settings: Settings) -> None:
     owner = settings.runner.workspace.stat()
     out = settings.folder / settings.inputs.output_dir
     above = [folder for folder in out.parents if settings.folder in folder.parents]
-    registry = settings.folder / settings.inputs.registry_url.get_secret_value().removeprefix("sqlite:///")
-    beside = [registry.with_name(registry.name + ending) for ending in ("", "-wal", "-shm")]
+    file = registry_file(settings)
+    beside = [settings.folder / f"{file}{ending}" for ending in ("", "-wal", "-shm")] if file else []
     for path in (*above, out, *out.rglob("*"), *beside):
         if os.path.lexists(path):
             os.chown(path, owner.st_uid, owner.st_gid, follow_symlinks=False)
@@ -100,7 +101,7 @@ def _audit_models(settings: Settings, tools: Tools) -> Run:
         results,
         tuple(Problem("", None, text) for text in told),
         notes=(HEAD_ONLY,) if unguarded and results else (),
-        report_path=_place(settings, inputs.output_dir) if any(result.reports for result in results) else None,
+        report_path=from_workspace(settings, inputs.output_dir) if any(result.reports for result in results) else None,
     )
 
 
@@ -115,7 +116,7 @@ def _left_out(settings: Settings) -> list[str]:
 
 
 def _audit_one(config: str, out: Path, settings: Settings, tools: Tools, *, gone: bool = False) -> Result:
-    place = _place(settings, config) or config
+    place = from_workspace(settings, config) or config
     try:
         audit = tools.audit(Path(config))
         reports = [out / f"report.{ending}" for ending in settings.inputs.formats] + [out / "audit.json"]
@@ -125,15 +126,15 @@ def _audit_one(config: str, out: Path, settings: Settings, tools: Tools, *, gone
         told = problems(error, settings.inputs.working_directory)
         return Result(place, problems=told, exit_code=error.exit_code, gone=gone)
     tools.say(f"{place}: {audit.headline}")
-    written = tuple(found for path in reports if (found := _place(settings, path.as_posix())))
+    written = tuple(found for path in reports if (found := from_workspace(settings, path.as_posix())))
     policy = tools.policy(Path(config)) if audit.policy and not gone else None
-    policy_file = _place(settings, policy.as_posix()) if policy else None
+    policy_file = from_workspace(settings, policy.as_posix()) if policy else None
     return Result(place, audit, policy_file, written, exit_code=tools.exit_code(audit), gone=gone)
 
 
 def _write_all(audit: Audit, reports: Iterable[Path]) -> None:
     for path in reports:
-        _refuse_links(path)
+        refuse_links(path)
         try:
             write(audit, path)
         except OSError as error:
@@ -141,76 +142,17 @@ def _write_all(audit: Audit, reports: Iterable[Path]) -> None:
             raise UserError(said, exit_code=4) from error
 
 
-def _record(run: Run, settings: Settings, tools: Tools) -> Run:
-    runner = settings.runner
-    try:
-        activity = find_activity(runner.event_name, _payload(runner.event_path), runner.ref)
-        if activity.stage is None:
-            return replace(run, notes=(*run.notes, f"Not recorded: {activity.reason}."))
-        ready = [(r.audit, _metadata(r, activity, settings)) for r in run.results if r.audit and not r.gone]
-        with connect(settings.inputs.registry_url.get_secret_value(), create=True) as kept:
-            for audit, metadata in ready:
-                kept.submit(
-                    audit, recorded_at=tools.now, stage=activity.stage, author=activity.author, metadata=metadata
-                )
-            head = kept.head()
-    except UserError as error:
-        return replace(run, faults=problems(error, settings.inputs.working_directory), fault_code=error.exit_code)
-    note = f"Recorded as {activity.stage} ({activity.reason}); the registry's anchor is {head.anchor}."
-    return replace(run, notes=(*run.notes, note), recorded=len(ready), registry_head=head.anchor)
-
-
-def _metadata(result: Result, activity: Activity, settings: Settings) -> Mapping[str, str]:
-    """What the audit file asks to keep, and where the audit came from."""
-    config = load(Path(result.config).relative_to(settings.inputs.working_directory))
-    kept = filled(config.document.registry.metadata, variables(), config.where("registry", "metadata"))
-    runner = settings.runner
-    facts = {
-        "commit": activity.commit or runner.sha,
-        "event": runner.event_name,
-        "run_url": runner.run_url,
-        "pull_request": str(activity.pull_request or ""),
-    }
-    team = {"team": config.document.model.team} if config.document.model.team else {}
-    return team | {name: value for name, value in facts.items() if value} | kept
-
-
 def _build_site(settings: Settings, tools: Tools) -> Run:
     out = Path(settings.inputs.output_dir, "site")
     url = settings.inputs.registry_url.get_secret_value()
     try:
-        _refuse_links(out)
-        with connect(url) as kept:
-            head = kept.head()
+        refuse_links(out)
+        head = find_head(settings)
         tools.build_site(url, out)
     except UserError as error:
         return Run(faults=problems(error, settings.inputs.working_directory), fault_code=error.exit_code)
-    place = _place(settings, out.as_posix())
+    place = from_workspace(settings, out.as_posix())
     return Run(site_path=place, registry_head=head.anchor, notes=(f"The portal is in {place}.",))
-
-
-def _payload(path: Path | None) -> Mapping[str, Any]:
-    """The event's payload; empty where there is none."""
-    if path is None or not path.is_file() or path.stat().st_size > EVENT_LIMIT:
-        return {}
-    try:
-        found = json.loads(path.read_bytes())
-    except ValueError as error:
-        raise UserError(f"the event's payload cannot be read as JSON ({error}), so the stage is unknown.") from error
-    return found if isinstance(found, dict) else {}
-
-
-def _place(settings: Settings, path: str) -> str | None:
-    """`path`, relative to the current folder, as seen from the workspace; None where it lies outside."""
-    workspace = settings.runner.workspace.resolve()
-    place = Path(os.path.normpath(settings.folder.resolve() / path))
-    return place.relative_to(workspace).as_posix() if place.is_relative_to(workspace) else None
-
-
-def _refuse_links(path: Path) -> None:
-    """A change under audit may not lead what is written here to somewhere else."""
-    if path.resolve() != Path.cwd().resolve() / path:
-        raise UserError(f"{path.as_posix()}: a link leads from here elsewhere; remove it or choose another output-dir.")
 
 
 def _append(path: Path, text: str) -> None:

@@ -40,21 +40,36 @@ class XGBoostModel:
         with _told("predict"):
             return both_classes(self.booster.predict(self._matrix(features), iteration_range=self.rounds))
 
-    def _matrix(self, features: pd.DataFrame) -> Any:
+    def matrix(self, features: pd.DataFrame) -> Any:
+        """(n, k): the columns as the trees read them; ModelError "values" where one is of categories."""
         import numpy as np
+
+        if self._categorical():
+            raise ModelError("values", "it has columns of categories")
+        ordered = self._ordered(features)
+        return np.column_stack([numbers(ordered[name]) for name in ordered])
+
+    def _matrix(self, features: pd.DataFrame) -> Any:
         import xgboost
 
         names, types = self.booster.feature_names, self.booster.feature_types
+        if categorical := self._categorical():
+            told = self._categories(self._ordered(features), categorical)
+            return xgboost.DMatrix(told, enable_categorical=True, nthread=1)
+        return xgboost.DMatrix(self.matrix(features), feature_names=names, feature_types=types, nthread=1)
+
+    def _categorical(self) -> list[str]:
+        names, types = self.booster.feature_names, self.booster.feature_types
+        return [name for name, kind in zip(names or (), types or (), strict=False) if kind == "c"]
+
+    def _ordered(self, features: pd.DataFrame) -> pd.DataFrame:
+        names = self.booster.feature_names
         if names is None:
             match_count(self.booster.num_features(), features.shape[1])
-        else:
-            match_columns(names, list(features.columns))
-            features = features[names]
-        categorical = [name for name, kind in zip(names or (), types or (), strict=False) if kind == "c"]
-        if categorical:
-            return xgboost.DMatrix(self._categories(features, categorical), enable_categorical=True, nthread=1)
-        values = np.column_stack([numbers(features[name]) for name in features])
-        return xgboost.DMatrix(values, feature_names=names, feature_types=types, nthread=1)
+            return features
+        match_columns(names, list(features.columns))
+        ordered: pd.DataFrame = features[names]
+        return ordered
 
     def _categories(self, features: pd.DataFrame, categorical: list[str]) -> pd.DataFrame:
         """Columns of categories as such; the rest as numbers. The library re-codes them by the file's own list."""
@@ -117,6 +132,10 @@ class LightGBMModel:
 
     def predict_proba(self, features: pd.DataFrame) -> Any:
         """(n, 2): probabilities of 0 and 1."""
+        return both_classes(self.booster.predict(self.matrix(features), num_threads=1))
+
+    def matrix(self, features: pd.DataFrame) -> Any:
+        """(n, k): the columns as the trees read them, categories as their places in the file's list."""
         import numpy as np
 
         columns = {str(name).replace(" ", "_"): features[name] for name in features}  # as the file writes names
@@ -125,8 +144,7 @@ class LightGBMModel:
             columns = dict(zip(self.names, columns.values(), strict=True))
         match_columns(self.names, list(columns))
         match_count(len(self.names), features.shape[1])
-        values = np.column_stack([self._values(name, columns[name]) for name in self.names])
-        return both_classes(self.booster.predict(values, num_threads=1))
+        return np.column_stack([self._values(name, columns[name]) for name in self.names])
 
     def _values(self, name: str, column: pd.Series[Any]) -> Any:
         """A column as the file reads it: numbers, or places in its list of categories, NaN for one not in it."""

@@ -3,8 +3,9 @@
 Frames on either pipe: one kind byte, a length of eight bytes (little-endian), the payload. In: C (settings, JSON), M
 (the model file's bytes), X (the features, a pickled DataFrame of the parent's own). Out: L (layers in force, JSON),
 V (versions, JSON), then after the model was opened W (the version it was saved with, if another) and S (float64 scores)
-or E (kind, newline, detail). Each further X is answered by another S or E. Nothing heavy is imported before it is shut
-in.
+or E (kind, newline, detail). Each further X is answered by another S or E, each A (features, how many of them are the
+background, and a seed, pickled) by N (how it was done) and S (what each feature has of the scores), or E. Nothing heavy
+is imported before it is shut in.
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ import warnings
 from collections.abc import Callable, Iterator
 from typing import Any
 
+from glassalpha_action.load.attributions import attribute, import_shap
 from glassalpha_action.load.boosters import load_lightgbm, load_xgboost
 from glassalpha_action.load.isolation import shut_in
 from glassalpha_action.load.onnx import load_onnx
@@ -123,17 +125,27 @@ def _amounts(model: Any, features: Any) -> bytes:
     return numpy.ascontiguousarray(answer.reshape(-1), dtype="<f8").tobytes()
 
 
+def _positive(model: Any, settings: dict[str, Any]) -> tuple[int, int]:
+    """The column of predict_proba that speaks of the positive label, and how many there are."""
+    import numpy
+
+    classes = numpy.asarray(getattr(model, "classes_", ()))
+    if classes.ndim != 1:
+        raise ModelError("outputs", f"classes_ has {classes.ndim} dimensions")
+    column = _column(model, classes.tolist(), settings["positive_label"], settings["negative_label"])
+    if len(classes) > 2:
+        raise ModelError("multiclass", f"{len(classes)} outcomes")
+    return column, len(classes)
+
+
 def _probabilities(model: Any, features: Any, settings: dict[str, Any]) -> bytes:
     import numpy
 
     if not hasattr(model, "predict_proba"):
         raise ModelError("no_probability", type(model).__name__)
     answer = numpy.asarray(model.predict_proba(features), dtype="float64")
-    classes = numpy.asarray(getattr(model, "classes_", ()))
-    if classes.ndim != 1:
-        raise ModelError("outputs", f"classes_ has {classes.ndim} dimensions")
-    column = _column(model, classes.tolist(), settings["positive_label"], settings["negative_label"])
-    if answer.shape != (len(features), len(classes)):
+    column, classes = _positive(model, settings)
+    if answer.shape != (len(features), classes):
         raise ModelError("outputs", f"predict_proba gave shape {answer.shape} for {len(features)} rows")
     return numpy.ascontiguousarray(answer[:, column], dtype="<f8").tobytes()
 
@@ -150,19 +162,33 @@ def score(settings: dict[str, Any], model_bytes: bytes, features_bytes: bytes) -
 
     modules = LOADERS[settings["format"]][0]
     with _refusing("import"):
-        loaded = [__import__(name) for name in modules]
+        loaded = [__import__(name) for name in modules] + ([import_shap()] if settings["explained"] else [])
         _list_libraries_without_files()
         features = pickle.loads(features_bytes)  # noqa: S301 (the parent made it)
     versions = {m.__name__: str(m.__version__) for m in loaded} | {"python": sys.version.split()[0]}
     send("V", json.dumps(versions).encode())
     model = _open(settings["format"], model_bytes)
+    kind = "X"
     while True:
         with _refusing("predict"):
-            answer = _amounts(model, features) if settings["amounts"] else _probabilities(model, features, settings)
+            answer = _attributions(model, features, settings) if kind == "A" else _scores(model, features, settings)
         send("S", answer)
         if not settings["further"]:
             return
-        features = pickle.loads(_receive(REQUEST_FD))  # noqa: S301 (the parent made it)
+        kind, payload = _receive(REQUEST_FD)
+        features = pickle.loads(payload)  # noqa: S301 (the parent made it)
+
+
+def _scores(model: Any, features: Any, settings: dict[str, Any]) -> bytes:
+    return _amounts(model, features) if settings["amounts"] else _probabilities(model, features, settings)
+
+
+def _attributions(model: Any, asked: tuple[Any, int, int], settings: dict[str, Any]) -> bytes:
+    import numpy
+
+    method, values = attribute(model, _positive(model, settings)[0], *asked)
+    send("N", method.encode())
+    return numpy.ascontiguousarray(values, dtype="<f8").tobytes()
 
 
 def send(kind: str, payload: bytes) -> None:
@@ -172,9 +198,9 @@ def send(kind: str, payload: bytes) -> None:
         message = message[os.write(ANSWER_FD, message) :]
 
 
-def _receive(fd: int = 0) -> bytes:
-    _, length = FRAME.unpack(_take(fd, FRAME.size))
-    return bytes(_take(fd, length))
+def _receive(fd: int = 0) -> tuple[str, bytes]:
+    kind, length = FRAME.unpack(_take(fd, FRAME.size))
+    return kind.decode(), bytes(_take(fd, length))
 
 
 def _take(fd: int, length: int) -> bytearray:
@@ -192,10 +218,10 @@ def main() -> None:
     """Serve one model and leave without running anything it may have registered for the exit."""
     os.dup2(1, ANSWER_FD, inheritable=False)
     os.dup2(2, 1)
-    settings = json.loads(_receive())
+    settings = json.loads(_receive()[1])
     nothing = os.open(os.devnull, os.O_RDONLY)
     send("L", json.dumps(shut_in(settings)).encode())
-    model_bytes, features_bytes = _receive(), _receive()
+    model_bytes, features_bytes = _receive()[1], _receive()[1]
     os.dup2(0, REQUEST_FD, inheritable=False)
     os.dup2(nothing, 0)
     try:

@@ -16,6 +16,7 @@ from glassalpha_action.documents import Document, UserError, plain
 from glassalpha_action.evidence import Floats, Ints
 from glassalpha_action.load import table
 from glassalpha_action.load.data import THRESHOLD, Labels, level_names
+from glassalpha_action.load.features import LEAST_WEIGHT, MOST_WEIGHT
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -183,11 +184,22 @@ def read_cells(path: Path) -> tuple[Layout, pd.DataFrame]:
         cells[name] = pd.to_numeric(cells[name], errors="coerce").astype("float64")
         if not bool((cells[name] >= 0).all() and np.isfinite(cells[name]).all()):
             raise _no_cube(path, f"`{name}` holds something else than sums of weights")
+    if weights and not _are_weights(cells):
+        raise _no_cube(path, f"its weights do not lie between {LEAST_WEIGHT:.0e} and {MOST_WEIGHT:.0e}")
     cells = cells.drop(columns=[name for name in WEIGHTS if name in cells and not weights])
     for name in texts:
         cells[name] = cells[name].map(str, na_action="ignore")
     _check_sums(path, layout, cells)
     return layout, cells
+
+
+def _are_weights(cells: pd.DataFrame) -> bool:
+    """Whether the weights of each cell's rows may be such as rows are counted with."""
+    total = cells["weight"].to_numpy()
+    means = np.concatenate(
+        [total / np.maximum(cells["n"], 1), cells["weight_square"] / np.where(total > 0, total, 1.0)]
+    )
+    return bool(((means > LEAST_WEIGHT * (1 - 1e-9)) & (means < MOST_WEIGHT * (1 + 1e-9))).all())
 
 
 def _layout(path: Path, cells: pd.DataFrame) -> Layout:

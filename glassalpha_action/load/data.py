@@ -22,6 +22,7 @@ THRESHOLD = 0.5
 MANY_LEVELS = 20
 MOST_LEVELS = 2_000
 MOST_CELLS = 1 << 50
+CHUNK = 1 << 16
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,12 +63,28 @@ class Coded:
 def coded(column: pd.Series[Any]) -> Coded:
     """The column's values as text levels: 1, 1.0 and "1" are one level."""
     codes, values = _factorized(column)
-    used = np.bincount(codes.astype(np.intp) + 1, minlength=len(values) + 1)[1:] > 0
+    used = _used(codes, len(values))
     written = [written_level(v) for v in values]
     levels = tuple(sorted({text for text, any_row in zip(written, used, strict=True) if any_row}))
     place = {level: i for i, level in enumerate(levels)}
     lookup = np.array([place.get(text, -1) for text in written] + [-1], dtype=np.int32)
-    return Coded(levels, np.take(lookup, codes, mode="wrap"))
+    if np.array_equal(lookup[:-1], np.arange(len(values))):
+        return Coded(levels, codes.astype(np.int32))
+    found = np.empty(codes.size, np.int32)
+    for start in range(0, codes.size, CHUNK):
+        part = slice(start, start + CHUNK)
+        np.take(lookup, codes[part], out=found[part], mode="wrap")
+    return Coded(levels, found)
+
+
+def _used(codes: NDArray[Any], size: int) -> Flags:
+    """Which of so many values some code stands for; reading ends where all have been met."""
+    found = np.zeros(size + 1, bool)
+    for start in range(0, codes.size, CHUNK):
+        found[codes[start : start + CHUNK]] = True
+        if found[:-1].all():
+            break
+    return found[:-1]
 
 
 def _factorized(column: pd.Series[Any]) -> tuple[NDArray[Any], list[object]]:
@@ -269,6 +286,7 @@ def feature_names(data: DataBlock, present: list[str]) -> list[str]:
         data.score_column,
         data.prediction_column,
         data.weight_column,
+        data.id_column,
         *data.exclude_columns,
         *data.protected_attributes,
     }

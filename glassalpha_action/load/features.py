@@ -17,7 +17,8 @@ if TYPE_CHECKING:
 
     import pandas as pd
 
-MOST_AMOUNT = 1e100
+MOST_AMOUNT = 1e60
+LEAST_WEIGHT, MOST_WEIGHT = 1e-12, 1e12
 
 
 def is_number(column: pd.Series[Any]) -> bool:
@@ -43,7 +44,7 @@ def features_of(table: pd.DataFrame) -> tuple[Feature, ...]:
 
 
 def weights_of(config: Config, table: pd.DataFrame) -> Floats | None:
-    """The weight column, checked: finite numbers from 0 up, one of them above 0."""
+    """The weight column, checked: numbers from 0 up whose sums and squares can be told apart, one of them above 0."""
     name = config.document.data.weight_column
     if name is None:
         return None
@@ -56,13 +57,22 @@ def weights_of(config: Config, table: pd.DataFrame) -> Floats | None:
             "data",
             "weight_column",
         )
+    extreme = np.flatnonzero((weights > 0) & ((weights < LEAST_WEIGHT) | (weights > MOST_WEIGHT)))
+    if extreme.size:
+        raise config.error(
+            f"{extreme.size:,} weights in `{name}` are too small or too large to add up, the first "
+            f"({plain(str(table[name].iloc[extreme[0]]), 40)}) in data row {extreme[0] + 1:,}; scale them to lie "
+            f"between {LEAST_WEIGHT:.0e} and {MOST_WEIGHT:.0e}.",
+            "data",
+            "weight_column",
+        )
     if not weights.any():
         raise config.error(f"every weight in `{name}` is 0, so no row counts.", "data", "weight_column")
     return weights
 
 
 def amounts_of(config: Config, table: pd.DataFrame, key: str) -> Floats:
-    """The column that `data.<key>` names, as finite numbers whose squares are finite too."""
+    """The column that `data.<key>` names, as numbers so small that even the spread of their squares is finite."""
     name = str(getattr(config.document.data, key))
     values = numbers_of(table[name])
     wrong = np.flatnonzero(~(np.abs(values) <= MOST_AMOUNT))

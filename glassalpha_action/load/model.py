@@ -14,6 +14,7 @@ import numpy as np
 
 from glassalpha_action.documents import UserError
 from glassalpha_action.load import sandbox
+from glassalpha_action.load.conversation import SandboxError
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -65,8 +66,8 @@ FORMATS = (
 class Scores:
     """Probabilities of the positive label, float64 (n,), finite and within [0, 1], and under what they were made.
 
-    Of a model of amounts they are amounts. `further` holds the scores of the further rows asked for, in that order;
-    where they could not be had it is empty and `failure` says why.
+    Of a model of amounts they are amounts. `further` holds the answers to the further questions, in that order; where
+    some could not be had it is shorter and `failure` says why.
     """
 
     values: np.ndarray
@@ -74,9 +75,20 @@ class Scores:
     versions: Mapping[str, str]
     format: str
     warnings: tuple[str, ...] = ()
-    further: tuple[np.ndarray, ...] = ()
+    further: tuple[sandbox.Reply, ...] = ()
     failure: str | None = None
 
+
+@dataclass(frozen=True, slots=True)
+class Explain:
+    """Asks what each feature has of the scores of `rows`; the first `background` of them are those told against."""
+
+    rows: pd.DataFrame
+    background: int
+    seed: int
+
+
+Further = Callable[[np.ndarray], "Iterable[pd.DataFrame | Explain]"]
 
 # SandboxError kind -> what happened and what to do; {file} and {detail} are already made harmless.
 SENTENCES = {
@@ -111,8 +123,13 @@ SENTENCES = {
     "multiclass": "{file} tells {detail} apart, and an audit is of one: give a model of two classes, or {predictions}",
     "unnamed": "{file} names no classes, so that it can speak of labels 0 and 1 only ({detail}): write the target as 0 "
     "and 1 as in training, save the model in a format that names them, or {predictions}",
+    "elsewhere": "{file} keeps {detail} in other files, which its isolated process does not read: save it as one file "
+    "(onnx.save_model with save_as_external_data=False), or {predictions}",
+    "operator": "{file} needs the operator {detail}, which onnxruntime does not have: save the model with standard "
+    "operators, or {predictions}",
     "untrusted": "{file} holds types that are not trusted ({detail}) and was not opened: save a model made of "
     "scikit-learn's own classes only, or {predictions}",
+    "attributions": "{file} could not be explained ({detail}): set audit.shap to false",
     "predict": "{file} failed on the features ({detail}): give it the columns it was trained on (data.feature_columns)",
     "answer": "{file} did not answer with one probability per row ({detail}): its scores are refused; correct the "
     "model or {predictions}",
@@ -131,12 +148,13 @@ def score(
     timeout: float = 120.0,
     memory: int = 4 << 30,
     amounts: bool = False,
-    further: Callable[[np.ndarray], Iterable[pd.DataFrame]] | None = None,
+    further: Further | None = None,
+    explained: bool = False,
 ) -> Scores:
     """Probability of `positive_label` for every row of `features`, by the model in the file `path`.
 
-    `amounts` asks for predicted amounts instead. `further` is given the scores and yields further rows to score with
-    the same model; that they cannot be scored is no error.
+    `amounts` asks for predicted amounts instead. `further` is given the scores and yields what to ask the same model
+    as well: rows to score or, where `explained`, to explain; that they cannot be is no error.
 
     The file is opened in a child process only. Files of some formats name no classes (XGBoost, LightGBM, an ONNX
     tensor): they are refused unless the labels, `negative_label` too where it is given, are 0 and 1. `timeout` is
@@ -146,7 +164,7 @@ def score(
     kind = find_format(path, format)
     data = _read(path)
     if kind.runs_code and trust is Trust.safe:
-        raise _error(sandbox.SandboxError("safe"), path, kind, positive_label, timeout, memory)
+        raise _error(SandboxError("safe"), path, kind, positive_label, timeout, memory)
     if kind.package and importlib.util.find_spec(kind.package) is None:
         raise UserError(
             f"model file {show(str(path))} is {kind.called} file, and reading it needs {kind.package}: run "
@@ -155,7 +173,7 @@ def score(
     sandboxed = trust is not Trust.trusted
     job = sandbox.Job(
         model=data,
-        features=pickle.dumps(features, protocol=pickle.HIGHEST_PROTOCOL),
+        features=_pickled(features),
         rows=len(features),
         format=kind.loader,
         runs_code=kind.runs_code,
@@ -165,10 +183,11 @@ def score(
         timeout=timeout,
         memory=memory,
         amounts=amounts,
+        explained=explained,
     )
     try:
         answer = sandbox.run(job, _requests(further) if further else None)
-    except sandbox.SandboxError as failure:
+    except SandboxError as failure:
         raise _error(failure, path, kind, positive_label, timeout, memory) from failure
     layers = answer.layers if sandboxed else ("none: trusted",)
     versions = {{"sklearn": "scikit-learn"}.get(name, name): version for name, version in answer.versions.items()}
@@ -184,12 +203,21 @@ def score(
     )
 
 
-def _requests(further: Callable[[np.ndarray], Iterable[pd.DataFrame]]) -> sandbox.Further:
-    def ask(scores: np.ndarray) -> Iterable[tuple[bytes, int]]:
-        for rows in further(scores):
-            yield pickle.dumps(rows, protocol=pickle.HIGHEST_PROTOCOL), len(rows)
+def _requests(further: Further) -> sandbox.Further:
+    def ask(scores: np.ndarray) -> Iterable[sandbox.Question]:
+        for asked in further(scores):
+            if isinstance(asked, Explain):
+                payload, rows = (asked.rows, asked.background, asked.seed), asked.rows
+                question = sandbox.Question(_pickled(payload), len(rows) - asked.background, rows.shape[1])
+            else:
+                question = sandbox.Question(_pickled(asked), len(asked))
+            yield question
 
     return ask
+
+
+def _pickled(value: object) -> bytes:
+    return pickle.dumps(value, protocol=pickle.HIGHEST_PROTOCOL)
 
 
 def find_format(path: Path, name: str | None = None) -> Format:
@@ -226,7 +254,7 @@ def _read(path: Path) -> bytes:
 
 
 def _error(
-    failure: sandbox.SandboxError, path: Path, kind: Format, positive_label: str, timeout: float, memory: int
+    failure: SandboxError, path: Path, kind: Format, positive_label: str, timeout: float, memory: int
 ) -> UserError:
     sentence = SENTENCES.get(failure.kind, SENTENCES["ended"])
     text = sentence.format(
@@ -248,7 +276,7 @@ def _warnings(path: Path, answer: sandbox.Answer, versions: Mapping[str, str]) -
     here = versions.get("scikit-learn", "another version")
     saved = show(answer.saved_with)
     warning = (
-        f"model file {show(str(path))} was saved with scikit-learn {saved} and read with {here}: its scores may "
+        f"model file {show(path.name)} was saved with scikit-learn {saved} and read with {here}: its scores may "
         f"differ; install scikit-learn {saved} or save the model again"
     )
     return (warning,)

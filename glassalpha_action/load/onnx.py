@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -14,6 +15,7 @@ ROWS = 100_000  # at once: a list of dicts takes some 300 bytes a row
 FLOATS = {"tensor(float)": "float32", "tensor(double)": "float64"}
 INTEGERS = {"tensor(int64)": "int64", "tensor(int32)": "int32", "tensor(bool)": "bool"}
 TEXT = "tensor(string)"
+UNKNOWN = re.compile(r"(\S+?)(?:\(-?\d+\))? is not a registered function/op")
 
 
 class OnnxModel:
@@ -22,6 +24,8 @@ class OnnxModel:
     def __init__(self, session: Any) -> None:
         self.session = session
         self.output, self.label = _outputs(session.get_outputs())
+        if _is_regressor(session, self.output, self.label):
+            raise ModelError("objective", "scikit-learn's converter wrote it as a regressor")
         self.names_classes = self.output.type.startswith("seq(map(")
         self.classes_: Sequence[object] = (0, 1)
 
@@ -59,7 +63,15 @@ def load_onnx(data: bytes) -> OnnxModel:
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = options.inter_op_num_threads = 1
     options.log_severity_level = 4
-    return OnnxModel(onnxruntime.InferenceSession(data, options, providers=["CPUExecutionProvider"]))
+    try:
+        session = onnxruntime.InferenceSession(data, options, providers=["CPUExecutionProvider"])
+    except onnxruntime.capi.onnxruntime_pybind11_state.Fail as error:
+        if "xternal data" in str(error):
+            raise ModelError("elsewhere", "its weights") from error
+        if found := UNKNOWN.search(str(error)):
+            raise ModelError("operator", found[1]) from error
+        raise
+    return OnnxModel(session)
 
 
 def _outputs(outputs: Sequence[Any]) -> tuple[Any, Any]:
@@ -73,6 +85,11 @@ def _outputs(outputs: Sequence[Any]) -> tuple[Any, Any]:
         raise ModelError("objective", f"none of its outputs is one of probabilities: {told}")
     labels = [each for each in outputs if each.type in ("tensor(int64)", TEXT)]
     return scores[0], labels[0] if len(labels) == 1 else None
+
+
+def _is_regressor(session: Any, output: Any, label: Any) -> bool:
+    """That converter gives every classifier an output of labels, or else a column for each class."""
+    return bool(session.get_modelmeta().producer_name == "skl2onnx" and label is None and output.shape[-1:] == [1])
 
 
 def _tensor(values: Any) -> Any:

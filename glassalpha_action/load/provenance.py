@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import hashlib
-import subprocess
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
 
 import numpy as np
 
-from glassalpha_action import settings
+from glassalpha_action import git
 from glassalpha_action.cube import Cube
 from glassalpha_action.evidence import Flags, Floats
 from glassalpha_action.records import canonical
@@ -54,33 +53,13 @@ def cube_sha256(cube: Cube) -> str:
 
 def commit_at(folder: Path) -> Commit | None:
     """The commit checked out at `folder`; None outside git, or where git is not installed."""
-    sha = _git(folder, "rev-parse", "--verify", "HEAD")
+    sha = git.ask(folder, "rev-parse", "--verify", "HEAD")
     if not sha:
         return None
-    changed = _git(folder, "status", "--porcelain", "--no-renames", "--untracked-files=no", "-z")
+    changed = git.ask(folder, "status", "--porcelain", "--no-renames", "--untracked-files=no", "-z")
     # Where git cannot say what changed, nothing may count as clean.
     modified = tuple(entry[3:] for entry in changed.split("\0") if entry) if changed is not None else ("(unknown)",)
     return Commit(sha.strip(), modified)
-
-
-def _git(folder: Path, *arguments: str) -> str | None:
-    # The checkout of a container action belongs to another user; git reads it all the same when told that it may.
-    asked = ["git", "-c", "safe.directory=*", "-c", "core.fsmonitor=false", "--no-optional-locks", "-C", str(folder)]
-    # GIT_DIR and its like, set inside a git hook, would answer for another checkout.
-    environment = {name: value for name, value in settings.variables().items() if not name.startswith("GIT_")}
-    try:
-        done = subprocess.run(
-            [*asked, *arguments],
-            capture_output=True,
-            encoding="utf-8",
-            errors="backslashreplace",
-            check=False,
-            timeout=60,
-            env=environment,
-        )
-    except (OSError, subprocess.TimeoutExpired):
-        return None
-    return done.stdout if done.returncode == 0 else None
 
 
 def tool_version() -> str:

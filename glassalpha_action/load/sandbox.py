@@ -6,7 +6,6 @@ import contextlib
 import json
 import math
 import os
-import selectors
 import signal
 import site
 import subprocess
@@ -14,21 +13,21 @@ import sys
 import sysconfig
 import tempfile
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, cast
 
 import numpy as np
 
+from glassalpha_action.load.attributions import METHODS
 from glassalpha_action.load.child import FRAME
+from glassalpha_action.load.conversation import Conversation, DisorderError, SandboxError, parts, split
 
 ROUNDING = 1e-9  # how far outside [0, 1] float rounding may put a probability
 TEXT_CAP = 16 << 10  # bytes of all frames but the scores
-OUT_OF_ORDER = "frames out of order"
-NOISE_CAP = 8 << 10  # bytes kept of what the child prints
 CHILD_KINDS = {"import", "load", "module", "memory", "no_probability", "label", "outputs", "predict"}
 CHILD_KINDS |= {"no_amount", "columns", "values", "objective", "multiclass", "unnamed", "untrusted"}
+CHILD_KINDS |= {"attributions", "elsewhere", "operator"}
 START = """
 import sys
 sys.path.append(sys.argv[1])
@@ -39,38 +38,55 @@ main()
 ONE_THREAD = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMEXPR_NUM_THREADS", "LOKY_MAX_CPU_COUNT")
 
 
-class SandboxError(Exception):
-    """There are no scores: `kind` says why (model.py has the sentences), `detail` is text that nobody vouches for."""
-
-    def __init__(self, kind: str, detail: str = "") -> None:
-        super().__init__(kind, detail)
-        self.kind, self.detail = kind, detail
-
-
 @dataclass(frozen=True, slots=True)
 class Answer:
     """Scores (n,) within [0, 1], versions in the child, the scikit-learn it was saved with if another, layers.
 
-    `further` holds the scores of further rows that were asked for; where they could not be had, `failure` is why.
+    `further` holds the answers to the further questions, in that order; where some could not be had, `failure` is why.
     """
 
     values: np.ndarray
     versions: Mapping[str, str]
     saved_with: str = ""
     layers: tuple[str, ...] = ()
-    further: tuple[np.ndarray, ...] = ()
+    further: tuple[Reply, ...] = ()
     failure: SandboxError | None = None
 
 
-# From the scores of the rows, further rows to be scored as well: each the pickled features and how many rows they are.
-Further = Callable[[np.ndarray], Iterable[tuple[bytes, int]]]
+@dataclass(frozen=True, slots=True)
+class Explained:
+    """What each of k features has of the scores of n rows: `values` (n, k), which `base` completes to each score.
+
+    `method` is a key of METHODS, which says whether that is the score or its log-odds.
+    """
+
+    method: str
+    base: float
+    values: np.ndarray
+
+
+Reply = np.ndarray | Explained
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """Further rows to be scored, or with `columns` to be explained: the frame's payload, and how many rows they are."""
+
+    payload: bytes
+    rows: int
+    columns: int = 0
+
+
+# From the scores of the rows, what the model is asked as well.
+Further = Callable[[np.ndarray], Iterable[Question]]
 
 
 @dataclass(frozen=True, slots=True)
 class Job:
     """One model to run: its bytes, the pickled features, how many scores to expect, and the bounds.
 
-    `amounts` asks for predicted amounts, any finite numbers, in place of probabilities.
+    `amounts` asks for predicted amounts, any finite numbers, in place of probabilities. `explained` says that there
+    will be questions for explanations.
     """
 
     model: bytes
@@ -84,24 +100,25 @@ class Job:
     timeout: float
     memory: int
     amounts: bool = False
+    explained: bool = False
 
 
 def run(job: Job, further: Further | None = None) -> Answer:
-    """The scores of `job`, and of the `further` rows; raises SandboxError where there are none of the former.
+    """The scores of `job`, and what is asked `further`; raises SandboxError where there are no scores.
 
     The child and what it started are gone when this returns.
     """
-    more: tuple[np.ndarray, ...] = ()
+    more: tuple[Reply, ...] = ()
     unanswered = None
     deadline = time.monotonic() + job.timeout
-    with tempfile.TemporaryDirectory(prefix="glassalpha-") as empty, _child(empty) as process:
-        conversation = _Conversation(process, deadline, 8 * job.rows + TEXT_CAP)
+    with tempfile.TemporaryDirectory(prefix="glassalpha-") as empty, _child(empty, job.explained) as process:
+        conversation = Conversation(process, deadline, 8 * job.rows + TEXT_CAP)
         settings = {**_settings(job), "further": further is not None}
-        conversation.exchange(_parts("C", json.dumps(settings).encode()), until="L")
+        conversation.exchange(parts("C", json.dumps(settings).encode()), until="L")
         layers = _layers(conversation)
         if job.sandboxed and job.runs_code and not {"network namespace", "seccomp filter"} & set(layers):
             raise SandboxError("network")
-        conversation.exchange([*_parts("M", job.model), *_parts("X", job.features)], until="SE" if further else "")
+        conversation.exchange([*parts("M", job.model), *parts("X", job.features)], until="SE" if further else "")
         answer = bytes(conversation.answer)
         if further and conversation.has_frame("S"):
             values, _, _ = read_answer(answer, job.rows, amounts=job.amounts)
@@ -116,41 +133,52 @@ def run(job: Job, further: Further | None = None) -> Answer:
 
 
 def _ask_further(
-    conversation: _Conversation, requests: Iterable[tuple[bytes, int]], amounts: bool
-) -> tuple[tuple[np.ndarray, ...], SandboxError | None]:
-    """The scores of all requests, or none and why: the rows themselves have theirs already.
+    conversation: Conversation, questions: Iterable[Question], amounts: bool
+) -> tuple[tuple[Reply, ...], SandboxError | None]:
+    """The answers up to the first that cannot be had, and why that is: the rows themselves have their scores already.
 
     Raises SandboxError "answer" for frames that nobody asked for.
     """
-    found = []
+    found: list[Reply] = []
     conversation.answer.clear()
-    for features, rows in requests:
+    for question in questions:
         try:
-            payload = _one_answer(conversation, features, rows)
-            found.append(check_scores(payload, rows, amounts=amounts))
+            found.append(_one_answer(conversation, question, amounts))
+        except DisorderError:
+            raise
         except SandboxError as failure:
-            if failure.detail == OUT_OF_ORDER:
-                raise
-            return (), failure
+            return tuple(found), failure
     conversation.finish()
     if conversation.answer:
-        raise SandboxError("answer", OUT_OF_ORDER)
+        raise DisorderError
     return tuple(found), None
 
 
-def _one_answer(conversation: _Conversation, features: bytes, rows: int) -> bytes:
-    conversation.cap = 8 * rows + TEXT_CAP
-    conversation.exchange(_parts("X", features), until="SE")
-    frames = _split(bytes(conversation.answer))
+def _one_answer(conversation: Conversation, question: Question, amounts: bool) -> Reply:
+    length = 8 * (question.rows * question.columns + 1 if question.columns else question.rows)
+    conversation.cap = length + TEXT_CAP
+    conversation.exchange(parts("A" if question.columns else "X", question.payload), until="SE")
+    if not conversation.has_frame("SE"):
+        raise SandboxError("ended")
+    frames = split(bytes(conversation.answer))
     conversation.answer.clear()
     kinds = "".join(kind for kind, _ in frames)
     if kinds == "E":
         raise _refusal(frames[0][1].decode(errors="replace"), "")
-    if kinds == "":
-        raise SandboxError("ended")
-    if kinds != "S" or len(frames[0][1]) != 8 * rows:
-        raise SandboxError("answer", OUT_OF_ORDER)
-    return frames[0][1]
+    if kinds != ("NS" if question.columns else "S") or len(frames[-1][1]) != length:
+        raise DisorderError
+    if not question.columns:
+        return check_scores(frames[0][1], question.rows, amounts=amounts)
+    return _check_explained(frames[0][1], frames[1][1], question)
+
+
+def _check_explained(method: bytes, payload: bytes, question: Question) -> Explained:
+    if (named := method.decode(errors="replace")) not in METHODS:
+        raise SandboxError("answer", "an unknown way of explaining")
+    base, *_ = values = np.frombuffer(payload, dtype="<f8").astype(np.float64)
+    if not np.isfinite(values).all():
+        raise SandboxError("answer", "some parts of scores are NaN or infinite")
+    return Explained(named, float(base), values[1:].reshape(question.rows, question.columns))
 
 
 def _end(returncode: int, runs_code: bool, said: str) -> SandboxError:
@@ -162,16 +190,12 @@ def _end(returncode: int, runs_code: bool, said: str) -> SandboxError:
     return SandboxError("ended", said or ended)
 
 
-def _parts(kind: str, payload: bytes) -> list[bytes]:
-    return [FRAME.pack(kind.encode(), len(payload)), payload]
-
-
 def read_answer(data: bytes, rows: int, *, amounts: bool = False) -> tuple[np.ndarray, Mapping[str, str], str]:
     """Scores, versions and saved-with version out of all the child sent after its layers; raises SandboxError.
 
     The versions were sent before the model was opened; everything after them is taken as written by an adversary.
     """
-    frames = _split(data)
+    frames = split(data)
     kinds = "".join(kind for kind, _ in frames)
     saved_with = frames[1][1].decode(errors="replace") if kinds.startswith("VW") else ""
     if kinds in ("E", "VE", "VWE"):
@@ -179,7 +203,7 @@ def read_answer(data: bytes, rows: int, *, amounts: bool = False) -> tuple[np.nd
     if kinds in ("", "V", "VW"):
         raise SandboxError("ended")
     if kinds not in ("VS", "VWS"):
-        raise SandboxError("answer", OUT_OF_ORDER)
+        raise DisorderError
     return check_scores(frames[-1][1], rows, amounts=amounts), json.loads(frames[0][1]), saved_with
 
 
@@ -206,31 +230,16 @@ def check_scores(payload: bytes, rows: int, *, amounts: bool = False) -> np.ndar
     return np.clip(values, 0.0, 1.0)
 
 
-def _split(data: bytes) -> list[tuple[str, bytes]]:
-    frames = []
-    at = 0
-    while at < len(data):
-        if len(data) - at < FRAME.size:
-            raise SandboxError("answer", "a frame without its length")
-        kind, length = FRAME.unpack_from(data, at)
-        at += FRAME.size
-        if length > len(data) - at:
-            raise SandboxError("answer", "a frame shorter than its length")
-        frames.append((kind.decode("latin-1"), data[at : at + length]))
-        at += length
-    return frames
-
-
 def last_line(noise: bytes | bytearray) -> str:
     """The last line the child printed that is not blank; control characters are still in it."""
     lines = [line for line in bytes(noise).decode(errors="replace").splitlines() if line.strip()]
     return lines[-1] if lines else ""
 
 
-def _layers(conversation: _Conversation) -> tuple[str, ...]:
+def _layers(conversation: Conversation) -> tuple[str, ...]:
     if len(conversation.answer) < FRAME.size:
         raise SandboxError("start", last_line(conversation.noise))
-    (_, layers), *_ = _split(bytes(conversation.answer))
+    (_, layers), *_ = split(bytes(conversation.answer))
     conversation.answer.clear()
     return tuple(json.loads(layers))
 
@@ -245,13 +254,16 @@ def _settings(job: Job) -> dict[str, object]:
         "positive_label": job.positive_label,
         "negative_label": job.negative_label,
         "amounts": job.amounts,
+        "explained": job.explained,
     }
 
 
-def _environment(home: str) -> dict[str, str]:
+def _environment(home: str, explained: bool) -> dict[str, str]:
     """Nothing of this process's own environment: no token, one thread, the same hashes every time."""
     environment = {"HOME": home, "LANG": "C.UTF-8", "TZ": "UTC", "PYTHONHASHSEED": "0", "JOBLIB_MULTIPROCESSING": "0"}
     environment |= dict.fromkeys(ONE_THREAD, "1")
+    if explained:
+        environment["NUMBA_DISABLE_JIT"] = "1"  # what shap would compile takes longer to compile than to interpret
     if site.ENABLE_USER_SITE:
         environment["PYTHONUSERBASE"] = site.getuserbase()
     else:
@@ -262,7 +274,7 @@ def _environment(home: str) -> dict[str, str]:
 
 
 @contextlib.contextmanager
-def _child(empty: str) -> Iterator[subprocess.Popen[bytes]]:
+def _child(empty: str, explained: bool) -> Iterator[subprocess.Popen[bytes]]:
     try:
         process = subprocess.Popen(
             [sys.executable, "-P", "-B", "-c", START, str(Path(__file__).resolve().parents[2])],
@@ -271,7 +283,7 @@ def _child(empty: str) -> Iterator[subprocess.Popen[bytes]]:
             stderr=subprocess.PIPE,
             bufsize=0,
             cwd=empty,
-            env=_environment(empty),
+            env=_environment(empty, explained),
             start_new_session=True,
         )
     except OSError as error:
@@ -283,79 +295,3 @@ def _child(empty: str) -> Iterator[subprocess.Popen[bytes]]:
             # Before it is reaped, so that the number still means this group.
             with contextlib.suppress(ProcessLookupError):
                 os.killpg(process.pid, signal.SIGKILL)
-
-
-class _Conversation:
-    """Writes and reads at once, within a deadline and caps, so that a child that stalls or floods holds nobody up."""
-
-    def __init__(self, process: subprocess.Popen[bytes], deadline: float, cap: int) -> None:
-        pipes = (process.stdin, process.stdout, process.stderr)
-        self.stdin, self.stdout, self.stderr = (cast("IO[bytes]", pipe) for pipe in pipes)
-        self.deadline, self.cap = deadline, cap
-        self.answer, self.noise = bytearray(), bytearray()
-        for pipe in (self.stdin, self.stdout, self.stderr):
-            os.set_blocking(pipe.fileno(), False)
-
-    def exchange(self, outgoing: Sequence[bytes], *, until: str) -> None:
-        """Send all of `outgoing`, keep what arrives, until a whole frame of a kind in `until` has come or it ends."""
-        waiting = [memoryview(part) for part in outgoing if part]
-        with selectors.DefaultSelector() as selector:
-            if waiting:
-                selector.register(self.stdin, selectors.EVENT_WRITE)
-            selector.register(self.stdout, selectors.EVENT_READ)
-            selector.register(self.stderr, selectors.EVENT_READ)
-            while True:
-                ready = selector.select(max(0.0, self.deadline - time.monotonic()))
-                if time.monotonic() >= self.deadline:
-                    raise SandboxError("timeout")
-                for key, _ in ready:
-                    if key.fileobj is self.stdin and not self._write(waiting):
-                        selector.unregister(self.stdin)
-                    elif key.fileobj is self.stderr and not self._read_noise():
-                        selector.unregister(self.stderr)
-                    elif key.fileobj is self.stdout and not self._read_answer():
-                        self._read_noise()
-                        return
-                if self.has_frame(until):
-                    return
-
-    def finish(self) -> None:
-        """Ask for nothing more, and keep what still arrives until the child's side ends."""
-        self.stdin.close()
-        self.exchange([], until="")
-
-    def _write(self, waiting: list[memoryview]) -> bool:
-        if not waiting:
-            return False
-        try:
-            waiting[0] = waiting[0][os.write(self.stdin.fileno(), waiting[0][: 1 << 20]) :]
-        except BrokenPipeError:
-            return False
-        if not waiting[0]:
-            del waiting[0]
-        return bool(waiting)
-
-    def _read_answer(self) -> bool:
-        part = os.read(self.stdout.fileno(), 1 << 20)
-        self.answer += part
-        if len(self.answer) > self.cap:
-            raise SandboxError("answer", "more bytes than the scores take")
-        return bool(part)
-
-    def _read_noise(self) -> bool:
-        with contextlib.suppress(BlockingIOError):
-            part = os.read(self.stderr.fileno(), 1 << 16)
-            self.noise += part
-            del self.noise[:-NOISE_CAP]
-            return bool(part)
-        return True
-
-    def has_frame(self, kinds: str) -> bool:
-        """Whether a whole frame of one of these kinds has come."""
-        at = 0
-        while len(self.answer) >= at + FRAME.size:
-            kind, length = FRAME.unpack_from(self.answer, at)
-            at += FRAME.size + int(length)
-            if kind.decode("latin-1") in kinds:
-                return len(self.answer) >= at
-        return False

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -12,9 +12,11 @@ from glassalpha_action.config import Config
 from glassalpha_action.documents import UserError
 from glassalpha_action.evidence import NO_MODEL, Flags, Floats, Probes, Reference
 from glassalpha_action.load.data import THRESHOLD, Labels
+from glassalpha_action.load.explaining import Explanations, require_shap
 from glassalpha_action.load.features import reference_of, reference_rows
-from glassalpha_action.load.model import Scores, Trust, score
+from glassalpha_action.load.model import Explain, Scores, Trust, score
 from glassalpha_action.load.provenance import file_sha256
+from glassalpha_action.load.sandbox import Explained
 from glassalpha_action.load.variants import MOST_FEATURES, TOO_MANY, Variants
 
 if TYPE_CHECKING:
@@ -38,6 +40,7 @@ class Scored:
     probes: Probes | None = None
     unprobed: str = NO_MODEL
     reference: Reference | None = None
+    warnings: tuple[str, ...] = ()
 
 
 def read_scores(config: Config, values: Floats | None, names: tuple[str, ...]) -> Scored:
@@ -72,6 +75,7 @@ def run_model(
             trust=trust,
             amounts=labels is None,
             further=asked.further if asked.anything else None,
+            explained=asked.explanations is not None,
         )
     except UserError as error:
         raise config.error(str(error), "model", "path", exit_code=error.exit_code) from None
@@ -85,6 +89,7 @@ def run_model(
         probes,
         unprobed,
         reference,
+        found.warnings,
     )
 
 
@@ -95,7 +100,12 @@ class _Asked:
         document = config.document
         audit, names = document.audit, [str(name) for name in inputs.columns]
         self._seed = document.reproducibility.random_seed or 0
-        self._favorable = _favorable(document.model.threshold, labels) if labels else None
+        self._scored_all = False
+        self._favorable = (
+            favorable_of(document.model.threshold, positive=labels.favorable_label == labels.positive_label)
+            if labels
+            else None
+        )
         self._read = reference_rows(config, names)
         self._rescored = None
         if self._read and list(self._read[0].columns) == names:
@@ -109,37 +119,58 @@ class _Asked:
         self._reason = (
             AMOUNTS if labels is None else DEV if not wanted else TOO_MANY if len(names) > MOST_FEATURES else ""
         )
-        protected = set(document.data.protected_attributes)
-        self._variants = None if self._reason else Variants(inputs, counted, protected, self._seed)
+        withheld = {*document.data.protected_attributes, *document.data.proxies}
+        self._variants = None if self._reason else Variants(inputs, counted, withheld, self._seed)
+        self.explanations = None
+        if audit.shap and self._variants and "explainability" in wanted:
+            require_shap(config)
+            told = audit.reason_codes == "shap"
+            self.explanations = Explanations(inputs, counted, self._seed, withheld=withheld, reasons=told)
 
     @property
     def anything(self) -> bool:
         """Whether there is anything to ask."""
         return self._variants is not None or self._rescored is not None
 
-    def further(self, scores: np.ndarray) -> Iterator[pd.DataFrame]:
-        """The rows to score as well, once the scores of the audited rows are known."""
+    def further(self, scores: np.ndarray) -> Iterator[pd.DataFrame | Explain]:
+        """The rows to score and to explain as well, once the scores of the audited rows are known."""
         if self._rescored is not None:
             yield self._rescored
         if self._variants is not None and self._favorable is not None:
-            yield from self._variants.frames(self._favorable(scores))
+            favorable = self._favorable(scores)
+            yield from self._variants.frames(favorable)
+            self._scored_all = True  # the next question is asked once the last is answered
+            if self.explanations is not None:
+                yield from self.explanations.questions(favorable)
 
     def answered(self, found: Scores) -> tuple[Probes | None, str, Reference | None]:
         """The probes or why there are none, and the reference rows with their scores."""
+        scored = [reply for reply in found.further if not isinstance(reply, Explained)]
         first = int(self._rescored is not None)
         reference = None
         if self._read:
-            told = found.further[0] if first and found.further else self._read[1]
+            told = scored[0] if first and scored else self._read[1]
             reference = reference_of(self._read[0], told)
         if self._variants is None:
             return None, self._reason, reference
-        if found.failure:
+        copies = scored[first:]
+        if found.failure and not self._scored_all:
             return None, f"the model did not score altered copies of its rows: {found.failure}", reference
-        return self._variants.probes(found.further[first:]), "", reference
+        return self._explained(self._variants.probes(copies), found), "", reference
+
+    def _explained(self, probes: Probes, found: Scores) -> Probes:
+        if self.explanations is None:
+            return probes
+        if found.failure:
+            why = f"the model's scores were not explained: {found.failure}"
+            return replace(probes, unexplained=why, untold=why if self.explanations.reasons else "")
+        replies = [reply for reply in found.further if isinstance(reply, Explained)]
+        sample, told, why = self.explanations.answered(replies, found.values)
+        untold = why if self.explanations.reasons else ""
+        return replace(probes, explained=sample, told=told, unexplained=why, untold=untold)
 
 
-def _favorable(threshold: float | None, labels: Labels) -> Callable[[Floats], Flags]:
-    """Which rows are decided in favour, by their scores."""
-    limit = THRESHOLD if threshold is None else threshold
-    wanted = labels.favorable_label == labels.positive_label
+def favorable_of(threshold: float | None, *, positive: bool) -> Callable[[Floats], Flags]:
+    """Which rows are decided in favour, by their scores; `positive`: the positive label is the good outcome."""
+    limit, wanted = THRESHOLD if threshold is None else threshold, positive
     return lambda scores: np.asarray((scores >= limit) == wanted)

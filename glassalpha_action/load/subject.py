@@ -62,6 +62,7 @@ def load(
     if strict:
         enforce_strict(config, summary, commit)
     scored = _scored(config, table, inputs, None if amounts else labels, weight, trust)
+    summary = with_model_warnings(config, summary, scored.warnings, strict=strict)
     decisions = np.zeros(len(table), bool) if amounts else rows.decisions_of(config, table, labels, scored.values)
     provenance = Provenance(
         as_of=as_of,
@@ -130,11 +131,14 @@ def wanted_columns(config: Config) -> dict[tuple[str, ...], list[str]]:
     data = config.document.data
     wanted: dict[tuple[str, ...], list[str]] = {
         ("data", key): [name]
-        for key in ("target_column", "score_column", "prediction_column", "weight_column")
+        for key in ("target_column", "score_column", "prediction_column", "weight_column", "id_column")
         if (name := getattr(data, key))
     }
     wanted[("data", "feature_columns")] = list(data.feature_columns or ())
     wanted[("data", "exclude_columns")] = list(data.exclude_columns)
+    wanted[("data", "proxies")] = list(data.proxies)
+    for name in data.dictionary:
+        wanted[("data", "dictionary", name)] = [name]
     for name in data.protected_attributes:
         wanted[("data", "protected_attributes", name)] = [name]
     return wanted
@@ -146,6 +150,13 @@ def _sampled(config: Config, table: pd.DataFrame) -> pd.DataFrame:
         return table
     chosen = np.sort(np.random.default_rng(seed or 0).choice(len(table), size, replace=False))
     return table.iloc[chosen].reset_index(drop=True)
+
+
+def with_model_warnings(config: Config, summary: DataSummary, said: tuple[str, ...], *, strict: bool) -> DataSummary:
+    """The summary with what was noted when the model was read; where `strict`, UserError if anything was."""
+    if strict and said:
+        raise UserError("\n".join(f"{config.where('model', 'path')}: strict mode: {warning}" for warning in said))
+    return summary.model_copy(update={"warnings": (*summary.warnings, *(f"{warning}." for warning in said))})
 
 
 def enforce_strict(config: Config, summary: DataSummary, commit: Commit | None) -> None:

@@ -50,9 +50,17 @@ class Variants:
         self._noisy = 0 if noisy is None else len(noisy)
         if noisy is not None:
             yield noisy
-        # Which row each cell is taken from: (rows, columns), the columns that stay being the row itself.
+        yield from self._in_batches([*self._permutations(), *self._replacements(favorable)])
+
+    def replacing(self, favorable: Flags) -> Iterator[pd.DataFrame]:
+        """Of all rows that are not `favorable` (n,), a copy for each feature that may be a reason, one feature after
+        another: its value made the typical one of rows that are."""
+        self._unfavorable = self._counted[~favorable[self._counted]]
+        yield from self._in_batches([*self._replacements(favorable)])
+
+    def _in_batches(self, parts: list[tuple[Ints, int, Ints]]) -> Iterator[pd.DataFrame]:
+        """Parts say which row each cell is taken from: rows, a column, the rows it is taken from in that column."""
         batch = max(1, BATCH_CELLS // max(1, len(self._names)))
-        parts: list[tuple[Ints, int, Ints]] = [*self._permutations(), *self._replacements(favorable)]
         rows = sum(own.size for own, _, _ in parts)
         for start in range(0, rows, batch):
             yield self._taken(parts, start, min(rows, start + batch))

@@ -24,8 +24,8 @@ from glassalpha_action.metrics.catalogue import Metric
 from glassalpha_action.metrics.ranking import Ranking
 from glassalpha_action.records import Measurement
 
-FAMILIES = (performance, calibration, fairness, data_quality, power, robustness, explainability, regression)
-FILES = (*FAMILIES, confusion, likeness, proxies, stability)
+FAMILIES = (performance, calibration, fairness, data_quality, robustness, explainability, regression)
+FILES = (*FAMILIES, confusion, likeness, power, proxies, stability)
 LEFT_OUT = "audit.sections leaves it out of this dev-profile audit"
 
 CATALOGUE: Mapping[str, Metric] = {

@@ -14,13 +14,16 @@ from glassalpha_action.metrics.ladder import tenths
 from glassalpha_action.metrics.performance import NO_SCORES
 from glassalpha_action.metrics.ranking import Ranking
 from glassalpha_action.metrics.recalibration import recalibrated
+from glassalpha_action.metrics.resampling import BINS as FINE
 from glassalpha_action.metrics.resampling import DRAWS, SEED, Cells, cells, centred
 from glassalpha_action.vocabulary import Better, Unit
 
 BINS = 10
 # Scores are cut to 2⁻³², so two errors that tie may differ by as much.
 ROUNDING = 1e-9
-TENTHS = np.repeat(np.eye(BINS), 10, axis=0)
+TENTHS = np.repeat(np.eye(BINS), FINE // BINS, axis=0)
+# Bins of equal mass are made of these: narrow ones, for all scores may lie close together.
+NARROW = 100
 
 CAUSES = [
     "Re-weighted or resampled classes in training",
@@ -28,8 +31,8 @@ CAUSES = [
     "A base rate that has changed since training",
 ]
 ADVICE_FIXES = [
-    "Plot the reliability chart: a curve below the diagonal says the scores are too high, above it too low.",
     "Recalibrate on rows held out from training: scikit-learn's CalibratedClassifierCV, Platt or isotonic.",
+    "Read the reliability chart: a curve below the diagonal says the scores are too high, above it too low.",
     "If classes were re-weighted or resampled in training, undo it for the scores: it shifts every probability.",
 ]
 
@@ -220,7 +223,7 @@ def debiased_calibration_error(rows: Evidence, ranking: Ranking, whole: Slice, c
     if (sums[0][sums[0] > 0] <= 1).any():
         return undefined("one of the ten bins holds fewer than two rows, by weight", n)
     value = float(_debiased(sums))
-    drawable = cells(whole)
+    drawable = cells(whole, NARROW)
     drawn = drawable.drawn()
     place = np.repeat(np.eye(BINS), np.diff(tenths(drawable.mass.sum(axis=0))), axis=0)
     again = np.array([drawn.sum(axis=1) @ place, drawn[:, 1] @ place, (drawn * drawable.mean).sum(axis=1) @ place])

@@ -103,10 +103,10 @@ def adverse_impact_ratio(group: Slice, confidence: float) -> Estimate:
     """
     rates, n, of = selections(group), int(group.n.sum()), "ratio to the reference"
     reference = group.reference
-    base, name = rates[reference], group.axis.levels[reference]
     others = [i for i in group.compared if i != reference]
     if not others:
         return undefined(gaps.ONE_GROUP, n)
+    base, name = rates[reference], group.axis.levels[reference]
     if not base.known or base.hits == 0:
         return undefined(f"no row of the reference {name} is decided in favour", n)
     found = []
@@ -326,7 +326,8 @@ def auc_difference(ranking: Ranking, group: Slice, confidence: float) -> Estimat
     ladders = [level_ladder(group, i) for i in range(len(group.axis.levels))]
     # With a single row of a label the AUC stands, and could have come out anywhere.
     errors = np.array([
-        math.nan if not one.pairs else math.inf if one.auc_error is None else one.auc_error for one in ladders
+        math.nan if not one.pairs else math.inf if (spread := one.auc_spread(confidence)) is None else spread
+        for one in ladders
     ])  # fmt: skip
     exact = ranking.exact_between(group.axis.name)
     wins = ranking.wins(group.axis.name).diagonal()

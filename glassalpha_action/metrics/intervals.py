@@ -11,6 +11,9 @@ import numpy as np
 from glassalpha_action.evidence import Floats
 
 Interval = tuple[float, float]
+# Beyond it a ratio is none that a number holds.
+FARTHEST = 700.0
+HALVINGS = 60
 
 
 def z_of(confidence: float) -> float:
@@ -38,6 +41,29 @@ def newcombe(a: tuple[float, float], b: tuple[float, float], confidence: float) 
     lb, ub = wilson(*b, confidence)
     d = pa - pb
     return max(-1.0, d - math.hypot(pa - la, ub - pb)), min(1.0, d + math.hypot(ua - pa, pb - lb))
+
+
+def mann_whitney(share: float, sizes: tuple[float, float], confidence: float) -> Interval:
+    """Newcombe's interval of the share of pairs ranked right, from `sizes` > 1 of the two labels (2006, method 5).
+
+    All values that a score test would keep, their variance being Hanley and McNeil's with both sizes at their mean; it
+    has a width even where every pair, or none, is ranked right.
+    """
+    pairs, more = sizes[0] * sizes[1], (sizes[0] + sizes[1]) / 2 - 1
+    z = z_of(confidence)
+
+    def kept(value: float, of: float) -> bool:
+        variance = value * (1 - value) * (1 + more * ((1 - value) / (2 - value) + value / (1 + value))) / pairs
+        return of - value <= z * math.sqrt(variance)
+
+    def lower(of: float) -> float:
+        low, high = 0.0, of
+        for _ in range(HALVINGS):
+            middle = (low + high) / 2
+            low, high = (low, middle) if kept(middle, of) else (middle, high)
+        return low
+
+    return lower(share), 1 - lower(1 - share)
 
 
 def simultaneous(confidence: float, comparisons: float) -> float:
@@ -83,13 +109,16 @@ def ratios(rates: Sequence[tuple[float, float]], confidence: float) -> tuple[Flo
     log = np.log(np.where(some, p, 1.0))
     variance = np.where(some, 1 / np.where(some, hits, 1.0) - 1 / n, 0.0)
     half = z_of(confidence) * np.sqrt(variance[:, None] + variance)
-    katz = np.exp(log[:, None] - log - half), np.exp(log[:, None] - log + half)
+    apart = log[:, None] - log
+    katz = np.exp(apart - half), np.exp(np.minimum(apart + half, FARTHEST))
     product = p[:, None] * p
     under = product**2 - (low * (2 * p - low))[:, None] * (high * (2 * p - high))
     over = product**2 - (high * (2 * p - high))[:, None] * (low * (2 * p - low))
+    # So few effective rows that the base vanishes bound nothing from above.
     base = np.where(some, high * (2 * p - high), 1.0), np.where(some, low * (2 * p - low), 1.0)
     least = np.maximum(0.0, (product - np.sqrt(np.maximum(0.0, under))) / base[0])
-    most = (product + np.sqrt(np.maximum(0.0, over))) / base[1]
+    most = product + np.sqrt(np.maximum(0.0, over))
+    most = np.divide(most, base[1], where=base[1] > 0, out=np.full(most.shape, np.inf))
     both = inner[:, None] & inner
     return np.where(some, np.where(both, katz[0], least), 0.0), np.where(some, np.where(both, katz[1], most), np.inf)
 

@@ -11,10 +11,11 @@ from itertools import pairwise
 
 import numpy as np
 
-from glassalpha_action.evidence import Floats, Mass
-from glassalpha_action.metrics.intervals import Interval, newcombe, wilson, z_of
+from glassalpha_action.evidence import Codes, Floats, Ints, Mass
+from glassalpha_action.metrics.intervals import Interval, mann_whitney, newcombe, wilson, z_of
 
 Number = int | float
+Steps = Mass | Codes
 ROUNDING = 1e-12
 CLIP = 2.0**-52
 # Small enough to stay in cache, and for BLAS not to start threads.
@@ -36,14 +37,15 @@ class Point:
 class Ladder:
     """Mass of positives and negatives (and of their squared weights) at each step of ascending score, shape (steps,).
 
+    Where rows carry no weights these are whole numbers, in an exact ladder small ones of four bytes: sums are of eight.
     In an exact ladder a step is one `score`; otherwise it is a bin from `score` on, within which the order is unknown.
     """
 
     score: Floats
-    positive: Mass
-    negative: Mass
-    positive_square: Mass
-    negative_square: Mass
+    positive: Steps
+    negative: Steps
+    positive_square: Steps
+    negative_square: Steps
     exact: bool
 
     @cached_property
@@ -78,8 +80,8 @@ class Ladder:
     def auc(self) -> Fraction | float:
         """Wins and half the ties over all pairs; a fraction where rows carry no weights. Needs both labels."""
         twice: Number = 0
-        for positive, negative, up_to, _ in self._climb():
-            twice += _number(np.dot(positive, 2 * up_to - negative))
+        for positive, tied, below, _ in self._climb():
+            twice += _number((positive * (2 * below + tied)).sum())
         return _share(twice, 2 * self.pairs)
 
     @property
@@ -87,7 +89,7 @@ class Ladder:
         """What the AUC lies between, whatever the order within steps; None where it is exact."""
         if self.exact:
             return None
-        wins = float((self.positive * (np.cumsum(self.negative) - self.negative)).sum())
+        wins = float((self.positive * (_so_far(self.negative) - self.negative)).sum())
         return wins / self.pairs, (wins + float((self.positive * self.negative).sum())) / self.pairs
 
     @cached_property
@@ -95,39 +97,77 @@ class Ladder:
         """DeLong's standard error of the AUC; None with fewer than two rows of a label."""
         if min(self.sizes) < 2:
             return None
-        auc, totals = float(self.auc), (float(self.negatives), float(self.positives))
-        spread = np.zeros(2)
-        for positive, negative, negatives, positives in self._climb():
-            beaten = (negatives - negative / 2) / totals[0] - auc
-            beating = 1 - (positives - positive / 2) / totals[1] - auc
-            spread += [np.dot(positive * beaten, beaten), np.dot(negative * beating, beating)]
-        return math.sqrt(float((spread / totals[::-1] / (np.array(self.sizes) - 1)).sum()))
+        auc, negatives, positives = float(self.auc), float(self.negatives), float(self.positives)
+        above, below, risen, passed = 0.0, 0.0, 0.0, 0.0
+        for positive, tied, under, risen_to in self._climb():
+            beaten = (under + tied / 2) / negatives - auc
+            above += float(np.dot(positive * beaten, beaten))
+            # Negatives have come since the last step of positives, or stand at one.
+            since, before = np.diff(under, prepend=passed), np.append(risen, risen_to[:-1])
+            since[1:] -= tied[:-1]
+            beating = 1 - auc - before / positives
+            below += float(np.dot(since * beating, beating))
+            if tied.any():
+                beating -= positive / (2 * positives)
+                below += float(np.dot(tied * beating, beating))
+            risen, passed = risen_to[-1], under[-1] + tied[-1]
+        below += (negatives - passed) * auc**2
+        sizes = self.sizes
+        return math.sqrt(above / positives / (sizes[0] - 1) + below / negatives / (sizes[1] - 1))
 
-    def _parts(self) -> Iterator[slice]:
-        """The steps in parts that fit a processor's cache."""
-        return (slice(start, start + CHUNK) for start in range(0, self.score.size, CHUNK))
+    @cached_property
+    def _single(self) -> bool:
+        """Whether every step is one row without a weight."""
+        return self.exact and isinstance(self.pairs, int) and self.positives + self.negatives == self.score.size
 
-    def _climb(self) -> Iterator[tuple[Mass, Mass, Mass, Mass]]:
-        """Part by part: positives and negatives at each step, then negatives and positives up to it."""
-        negatives, positives = self.negative[:1] * 0, self.positive[:1] * 0
-        for part in self._parts():
-            positive, negative = self.positive[part], self.negative[part]
-            up_to, so_far = np.cumsum(negative) + negatives[-1], np.cumsum(positive) + positives[-1]
-            yield positive, negative, up_to, so_far
-            negatives, positives = up_to, so_far
+    @cached_property
+    def _met(self) -> Ints:
+        """The steps with positives."""
+        return np.flatnonzero(self.positive > 0)
+
+    def _parts(self, size: int) -> Iterator[slice]:
+        """So many steps in parts that fit a processor's cache."""
+        return (slice(start, start + CHUNK) for start in range(0, size, CHUNK))
+
+    def _climb(self) -> Iterator[tuple[Steps, Steps, Mass, Mass]]:
+        """Part by part, steps with positives: positives and negatives at each, negatives below, positives up to it.
+
+        Where every step is one row, counting rows does for summing them.
+        """
+        up_to = None if self._single else _so_far(self.negative)
+        risen = self.positives * 0
+        for part in self._parts(self._met.size):
+            steps = self._met[part]
+            positive, tied = self.positive[steps], self.negative[steps]
+            beating: Mass = np.asarray(_so_far(positive) + risen)
+            below: Mass = np.asarray(steps - beating + 1 if up_to is None else up_to[steps] - tied)
+            yield positive, tied, below, beating
+            risen = beating[-1]
 
     def auc_interval(self, confidence: float) -> Interval | None:
-        """DeLong's, widened by the bounds where the AUC is not exact; None with fewer than two rows of a label."""
+        """DeLong's, widened by the bounds where the AUC is not exact; None with fewer than two rows of a label.
+
+        Where DeLong's variance is 0, as when a threshold separates the labels, it is Newcombe's.
+        """
         if self.auc_error is None:
             return None
         low, high = self.auc_bounds or (float(self.auc), float(self.auc))
+        if self.auc_error < ROUNDING:
+            return mann_whitney(low, self.sizes, confidence)[0], mann_whitney(high, self.sizes, confidence)[1]
         half = z_of(confidence) * self.auc_error
         return max(0.0, low - half), min(1.0, high + half)
+
+    def auc_spread(self, confidence: float) -> float | None:
+        """DeLong's standard error, or where that is 0 the one that would reach the farther end of the interval."""
+        interval = self.auc_interval(confidence)
+        if self.auc_error is None or interval is None or self.auc_error >= ROUNDING:
+            return self.auc_error
+        return max(float(self.auc) - interval[0], interval[1] - float(self.auc)) / z_of(confidence)
 
     @cached_property
     def average_precision(self) -> float:
         """The precision at each step, averaged by the positives that stand there. Needs positives."""
-        here = np.flatnonzero(self.positive)
+        here = self._met
         true, false = (taken[here] for taken in self._taken)
         return float((self.positive[here] * (true / (true + false))).sum() / self.positives)
 
@@ -136,7 +176,7 @@ class Ladder:
         """What the average precision lies between, whatever the order within steps; None where it is exact."""
         if self.exact:
             return None
-        here = np.flatnonzero(self.positive)
+        here = self._met
         positive, negative = self.positive[here].astype(np.float64), self.negative[here]
         true, false = (taken[here] for taken in self._taken)
         best = positive * true / (true + false - negative)
@@ -223,7 +263,7 @@ class Ladder:
         """The mean of −ln of the probability given to each label, with normal limits. An exact ladder with steps."""
         total = float(self.positives + self.negatives)
         sums = np.zeros(2)
-        for part in self._parts():
+        for part in self._parts(self.score.size):
             p = np.clip(self.score[part], CLIP, 1 - CLIP)
             losses = -np.log(p), -np.log1p(-p)
             for mass, loss in zip((self.positive[part], self.negative[part]), losses, strict=True):
@@ -251,14 +291,19 @@ class Ladder:
         return float((self.score[step] + self.score[step + 1]) / 2) if halved else float(self.score[step])
 
 
-def _from_above(mass: Mass) -> Mass:
+def _so_far(mass: Steps) -> Mass:
+    total: Mass = mass.cumsum()
+    return total
+
+
+def _from_above(mass: Steps) -> Mass:
     total: Mass = mass[::-1].cumsum()[::-1]
     return total
 
 
-def tenths(mass: Mass) -> list[int]:
+def tenths(mass: Steps) -> list[int]:
     """(11,): where each tenth of the mass begins and the last ends, a step belonging where its middle lies."""
-    reached = np.cumsum(mass)
+    reached = _so_far(mass)
     return [0, *np.searchsorted(reached - mass / 2, reached[-1] * np.arange(1, 10) / 10).tolist(), mass.size]
 
 

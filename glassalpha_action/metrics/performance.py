@@ -43,13 +43,15 @@ def _unranked(ranking: Ranking) -> str | None:
         "Compare with the AUC on the training rows: a wide gap says over-fitting, two low values say weak features.",
         *STRENGTHEN[1:],
     ],
+    aliases=["auc"],
 )
 def roc_auc(ranking: Ranking, confidence: float) -> Estimate:
     """The chance that a row with the positive label has a higher score than one without, a tie counting half.
 
     AUC = (wins + ties / 2) / (positives × negatives), computed exactly by sorting; from a
     cube alone it is known between bounds, and no gate is decided inside them. Range 0 to 1; 0.5 is chance.
-    Not estimable when all rows carry one label. Interval: DeLong. Source: Hanley and McNeil 1982; DeLong et al. 1988.
+    Not estimable when all rows carry one label. Interval: DeLong; where its variance is 0, as when a threshold
+    separates the labels, Newcombe's score interval. Source: Hanley and McNeil 1982; DeLong et al. 1988; Newcombe 2006.
     """
     n, reason = ranking.cube.rows, _unranked(ranking)
     if reason:
@@ -71,7 +73,7 @@ def gini(ranking: Ranking, confidence: float) -> Estimate:
     """The accuracy ratio of credit scoring: twice the area under the ROC curve, less one.
 
     Gini = 2·AUC − 1 (Somers' D of the score on the label). Range −1 to 1; 0 is chance, 1 a perfect ranking, below 0
-    worse than chance. Not estimable when all rows carry one label. Interval: DeLong's of the AUC, likewise rescaled.
+    worse than chance. Not estimable when all rows carry one label. Interval: that of the AUC, likewise rescaled.
     """
     n, reason = ranking.cube.rows, _unranked(ranking)
     if reason:

@@ -49,6 +49,7 @@ def rows_needed(rate: float, effect: float) -> int | None:
 
 @metric(
     "Statistical power for bias detection",
+    family="data_quality",
     unit=Unit.probability,
     better=Better.higher,
     issue="The rows are too few: a real difference between groups would probably go unseen.",

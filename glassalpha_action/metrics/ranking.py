@@ -8,9 +8,9 @@ from functools import cached_property
 
 import numpy as np
 
-from glassalpha_action.cube import AND, Cube, Slice
-from glassalpha_action.evidence import Evidence, Flags, Floats, Ints, Mass
-from glassalpha_action.metrics.ladder import Ladder
+from glassalpha_action.cube import AND, MOST_SMALL, Cube, Slice
+from glassalpha_action.evidence import Codes, Evidence, Flags, Floats, Ints, Mass
+from glassalpha_action.metrics.ladder import Ladder, Steps
 
 PAIR_LIMIT = 1 << 25
 CHUNK = 1 << 15
@@ -90,26 +90,29 @@ class Ranking:
         return np.bincount(code, weight, levels), np.bincount(code, weight**2, levels)
 
     @cached_property
-    def _keys(self) -> Ints:
-        """Each row's place by score, a negative before a positive of the same score."""
-        if self.rows is None or self.rows.score is None:
-            raise ValueError("ranking needs rows with scores")
-        return _keys(self.rows.score, self.rows.label)
-
-    @cached_property
-    def _order(self) -> Ints:
-        return np.argsort(self._keys)
+    def _order(self) -> Ints | Codes:
+        """The rows by score, a negative before a positive of the same score."""
+        order = np.argsort(self._keys())
+        return order.astype(np.int32) if order.size < MOST_SMALL else order
 
     @cached_property
     def _tied(self) -> tuple[Ints, Ints]:
         """The rows (in order) whose score a row of the other label shares, and a number for each such score."""
-        keys = self._keys[self._order]
+        keys = self._keys()
+        keys.sort()
         # Negatives stand first: where labels share a score, its last negative and first positive differ by the label.
-        both = keys[1:][(keys[1:] ^ keys[:-1]) == 1] >> 1
-        where = np.flatnonzero(np.isin(keys >> 1, both)) if both.size else np.zeros(0, np.int64)
-        return where, np.searchsorted(both, keys[where] >> 1)
+        first = keys[1:][(keys[1:] ^ keys[:-1]) == 1]
+        start, end = np.searchsorted(keys, first - 1), np.searchsorted(keys, first, side="right")
+        size = end - start
+        step = np.repeat(np.arange(first.size), size)
+        return np.arange(step.size) + (start - np.cumsum(size) + size)[step], step
 
-    def _ties(self, code: Ints, label: Flags, weight: Floats | None, levels: int) -> Floats:
+    def _keys(self) -> Ints:
+        if self.rows is None or self.rows.score is None:
+            raise ValueError("ranking needs rows with scores")
+        return _keys(self.rows.score, self.rows.label)
+
+    def _ties(self, code: Ints | Codes, label: Flags, weight: Floats | None, levels: int) -> Floats:
         """(levels, levels): pairs of a positive of one level and a negative of another that share a score."""
         where, step = self._tied
         if not where.size:
@@ -131,33 +134,51 @@ class Ranking:
         levels = {a.name: len(a.levels) for a in self.cube.axes}
         return math.prod(levels[one] for one in self._names(name))
 
-    def _codes(self, name: str) -> Ints:
+    def _codes(self, name: str) -> Ints | Codes:
         """Each row's level on the axis `name`."""
         if self.rows is None:
             raise ValueError("ranking by level needs rows")
         attributes = {a.name: a for a in self.rows.attributes}
-        code = np.zeros(self.rows.rows, np.int64)
-        for one in self._names(name):
-            code = code * len(attributes[one].levels) + attributes[one].codes
+        names = self._names(name)
+        code: Ints | Codes = attributes[names[0]].codes
+        if len(names) > 1 and self._levels(name) >= MOST_SMALL:
+            code = code.astype(np.int64)
+        for one in names[1:]:
+            code = code * len(attributes[one].levels)
+            code += attributes[one].codes
         return code
 
 
 def _keys(score: Floats, label: Flags) -> Ints:
-    # The bits of a double from 0 to 1 sort as it does and leave the lowest place free for the label.
-    return ((score + 0.0).view(np.int64) << 1) | label
+    # The bits of a double from 0 to 1 sort as it does and leave the lowest place free for the label; -0.0 is 0.0 here.
+    keys = np.left_shift(np.ascontiguousarray(score).view(np.int64), 1)
+    keys |= label
+    return keys
 
 
 def _counted(score: Floats, label: Flags) -> Ladder:
-    keys = np.sort(_keys(score, label))
+    keys = _keys(score, label)
+    keys.sort()
+    if keys.size < MOST_SMALL and _distinct(keys):
+        ones = keys.astype(np.int32) & 1
+        zeros = 1 - ones
+        keys >>= 1
+        return Ladder(keys.view(np.float64), ones, zeros, ones, zeros, exact=True)
     new = np.flatnonzero(np.append(True, (keys[1:] ^ keys[:-1]) > 1)) if keys.size else np.zeros(0, np.int64)
-    if new.size == keys.size:
-        positive = keys & 1
-        return Ladder((keys >> 1).view(np.float64), positive, 1 - positive, positive, 1 - positive, exact=True)
-    ends = np.append(new[1:], keys.size)
-    positives = np.append(0, np.cumsum(keys & 1))
-    positive = positives[ends] - positives[new]
-    negative = ends - new - positive
+    size = np.diff(new, append=keys.size)
+    positives = np.add.reduceat(keys & 1, new) if keys.size else size
+    positive, negative = _small(positives, keys.size), _small(size - positives, keys.size)
     return Ladder((keys[new] >> 1).view(np.float64), positive, negative, positive, negative, exact=True)
+
+
+def _small(counts: Ints, most: int) -> Steps:
+    return counts.astype(np.int32) if most < MOST_SMALL else counts
+
+
+def _distinct(keys: Ints) -> bool:
+    """Whether no two of the sorted keys are of one score."""
+    parts = (keys[start : start + CHUNK + 1] for start in range(0, keys.size, CHUNK))
+    return all(((part[1:] ^ part[:-1]) > 1).all() for part in parts)
 
 
 def _weighed(score: Floats, label: Flags, weight: Floats) -> Ladder:
@@ -170,7 +191,7 @@ def _weighed(score: Floats, label: Flags, weight: Floats) -> Ladder:
     return Ladder(score[new], of(label, 1), of(~label, 1), of(label, 2), of(~label, 2), exact=True)
 
 
-def _at_most(code: Ints, label: Flags, weight: Floats | None, levels: int) -> Floats:
+def _at_most(code: Ints | Codes, label: Flags, weight: Floats | None, levels: int) -> Floats:
     """(levels, levels): for rows in order of score, pairs of a positive and a negative that stands before it."""
     found, carried = np.zeros((levels, levels)), np.zeros(levels)
     small = np.int8 if levels < 128 else np.int32

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from glassalpha_action.evidence import Floats
-from glassalpha_action.metrics.ladder import Ladder
+from glassalpha_action.metrics.ladder import Ladder, Steps
 
 CUT = 1e-6
 ITERATIONS = 50
@@ -35,11 +35,12 @@ def recalibrated(ladder: Ladder) -> Recalibration | str:
     p = np.clip(ladder.score, CUT, 1 - CUT)
     if p[0] == p[-1]:
         return "all rows have the same score"
-    positives, negatives = p[np.flatnonzero(ladder.positive)], p[np.flatnonzero(ladder.negative)]
-    if negatives[-1] <= positives[0] or positives[-1] <= negatives[0]:
+    positives, negatives = np.flatnonzero(ladder.positive > 0)[[0, -1]], np.flatnonzero(ladder.negative > 0)[[0, -1]]
+    if p[negatives[1]] <= p[positives[0]] or p[positives[1]] <= p[negatives[0]]:
         return "a threshold separates the labels, so the slope has no finite value"
-    x = np.log(p / (1 - p))
-    positive, total = ladder.positive.astype(np.float64), (ladder.positive + ladder.negative).astype(np.float64)
+    p /= 1 - p
+    x = np.log(p, out=p)
+    positive, total = ladder.positive, ladder.positive + ladder.negative
     line = np.array([0.0, 1.0])
     try:
         if x.size > 2 * POOLED:
@@ -54,14 +55,14 @@ def recalibrated(ladder: Ladder) -> Recalibration | str:
     return Recalibration(float(line[0]), float(line[1]), error)
 
 
-def _pooled(x: Floats, positive: Floats, total: Floats) -> tuple[Floats, Floats, Floats]:
+def _pooled(x: Floats, positive: Steps, total: Steps) -> tuple[Floats, Steps, Steps]:
     """Neighbouring steps taken together: a line through them is close to the line through all."""
     start = np.linspace(0, x.size, POOLED, endpoint=False).astype(np.int64)
     mass = np.add.reduceat(total, start)
     return np.add.reduceat(x * total, start) / mass, np.add.reduceat(positive, start), mass
 
 
-def _fitted(line: Floats, x: Floats, positive: Floats, total: Floats) -> tuple[Floats, Floats]:
+def _fitted(line: Floats, x: Floats, positive: Steps, total: Steps) -> tuple[Floats, Floats]:
     """The line of greatest likelihood by Newton's method from `line`, steps halved while they overshoot."""
     for _ in range(ITERATIONS):
         step, information = _step(line, x, positive, total)
@@ -76,12 +77,17 @@ def _fitted(line: Floats, x: Floats, positive: Floats, total: Floats) -> tuple[F
     return line, information
 
 
-def _likelihood(line: Floats, x: Floats, positive: Floats, total: Floats) -> float:
-    odds = line[0] + line[1] * x
-    return float((positive * odds - total * (np.maximum(odds, 0) + np.log(1 + np.exp(-np.abs(odds))))).sum())
+def _likelihood(line: Floats, x: Floats, positive: Steps, total: Steps) -> float:
+    found = 0.0
+    for start in range(0, x.size, CHUNK):
+        part = slice(start, start + CHUNK)
+        odds = line[0] + line[1] * x[part]
+        unlikely = np.maximum(odds, 0) + np.log(1 + np.exp(-np.abs(odds)))
+        found += float((positive[part] * odds - total[part] * unlikely).sum())
+    return found
 
 
-def _step(line: Floats, x: Floats, positive: Floats, total: Floats) -> tuple[Floats, Floats]:
+def _step(line: Floats, x: Floats, positive: Steps, total: Steps) -> tuple[Floats, Floats]:
     """Newton's step and the information matrix where it starts."""
     information, slope = np.zeros((2, 2)), np.zeros(2)
     for start in range(0, x.size, CHUNK):

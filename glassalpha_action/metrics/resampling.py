@@ -12,12 +12,12 @@ from glassalpha_action.metrics.intervals import Interval
 
 DRAWS = 1_000
 SEED = 20_250_101
-BINS = 100
+BINS = 50
 
 
 @dataclass(frozen=True, slots=True)
 class Cells:
-    """By label and bin of scores, shape (2, 100): effective rows, the weight of one of them, and their mean score."""
+    """By label and bin of scores, shape (2, bins): effective rows, the weight of one of them, and their mean score."""
 
     size: Floats
     each: Floats
@@ -29,16 +29,16 @@ class Cells:
         return np.asarray(self.size * self.each)
 
     def drawn(self) -> Floats:
-        """(draws, 2, 100): the weight in each cell had other rows of the same population come, seeded."""
+        """(draws, 2, bins): the weight in each cell had other rows of the same population come, seeded."""
         n = self.size.sum()
         rows = np.random.default_rng(SEED).multinomial(round(n), self.size.ravel() / n, DRAWS)
         return np.asarray(rows.reshape(DRAWS, *self.size.shape) * self.each)
 
 
-def cells(whole: Slice) -> Cells:
-    """The cells of a slice with rows, over all its levels and decisions, in a hundred bins of equal width."""
-    where = np.minimum((whole.edges[:-1] * BINS + 1e-9).astype(int), BINS - 1)
-    place = np.zeros((where.size, BINS))
+def cells(whole: Slice, bins: int = BINS) -> Cells:
+    """The cells of a slice with rows, over all its levels and decisions, in so many bins of equal width."""
+    where = np.minimum((whole.edges[:-1] * bins + 1e-9).astype(int), bins - 1)
+    place = np.zeros((where.size, bins))
     place[np.arange(where.size), where] = 1
     mass, square, score = (v.sum(axis=(0, 2)) @ place for v in (whole.mass, whole.mass_square, whole.score))
     each = np.divide(square, mass, where=mass > 0, out=np.ones(mass.shape))

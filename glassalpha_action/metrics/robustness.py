@@ -39,7 +39,7 @@ def scenarios(group: Slice, shift: float) -> tuple[list[str], Floats, list[str]]
             row[i] = float(moved / share)
             names.append(name)
             weights.append(row)
-    return names, np.array(weights).reshape(-1, n.size), infeasible
+    return names, np.array(weights).reshape(len(weights), n.size), infeasible
 
 
 def _auc(weights: Floats, wins: Floats | None, confusion: Mass) -> Floats | None:

@@ -23,14 +23,42 @@ class Past:
 
 
 @dataclass(frozen=True)
+class Decision:
+    """What a person last decided on a model: `word`, by whom, on which day, on which audit of which commit, and why.
+
+    `stands` is False for an approval that is void by now; `approved` says that it covers the latest audit. The person
+    is `self_declared` where nobody but they said who they are. All texts are hostile strings.
+    """
+
+    word: str
+    stands: bool
+    approved: bool
+    by: str
+    on: str
+    audit_id: str
+    commit: str | None
+    reason: str
+    self_declared: bool
+
+
+@dataclass(frozen=True)
 class Model:
-    """One model: its latest audit, that as audit.json, its history (oldest first), its team, the reports of it."""
+    """One model: its latest audit, that as audit.json, its history (oldest first), its team, the reports of it.
+
+    `decision` is what a person last decided on it, None where nobody did.
+    """
 
     audit: Audit
     json: bytes
     past: tuple[Past, ...]
     team: str
     reports: tuple[str, ...] = ()
+    decision: Decision | None = None
+
+    @property
+    def approved(self) -> bool:
+        """Whether a live approval stands on the latest audit."""
+        return self.decision is not None and self.decision.approved
 
     @property
     def id(self) -> str:

@@ -36,7 +36,9 @@ def portfolio_page(portfolio: Portfolio) -> Page:
         "portfolio.html",
         portfolio=portfolio,
         total=len(portfolio.models),
-        cards=[(status, counts[status], _unenforced(portfolio, status)) for status in CARDS],
+        cards=[
+            (status, counts[status], _unenforced(portfolio, status), _approved(portfolio, status)) for status in CARDS
+        ],
         attention=_attention(portfolio),
         teams=_by_team(portfolio),
         gates=_failed_gates(portfolio),
@@ -66,6 +68,10 @@ def table(portfolio: Portfolio, root: str) -> dict[str, object]:
 
 def _unenforced(portfolio: Portfolio, status: Status) -> int:
     return sum(model.audit.status is status and not model.audit.enforced for model in portfolio.models)
+
+
+def _approved(portfolio: Portfolio, status: Status) -> int:
+    return sum(model.audit.status is status and model.approved for model in portfolio.models)
 
 
 def _waived(model: Model) -> int:
@@ -155,6 +161,7 @@ def search_text(model: Model) -> str:
     """What the search finds a model by: its names, its people, its status and what fails."""
     audit, card = model.audit, model.audit.model
     names = [
+        "Approved" if model.approved else None,
         audit.headline,
         card.name,
         model.team,

@@ -26,8 +26,9 @@ from glassalpha_action.documents import (
     parse,
     read_bytes,
 )
+from glassalpha_action.policy.binding import passed_over
 from glassalpha_action.policy.compare import TOLERANCE, exact
-from glassalpha_action.policy.schema import Gate, LoadedPolicy, Policy, Reproducibility
+from glassalpha_action.policy.schema import Gate, LoadedPolicy, Policy, Reproducibility, Task
 from glassalpha_action.policy.verdict import Decision, decide
 from glassalpha_action.records import Definition, Group, Measurement, ModelCard, Provenance, Verdict
 from glassalpha_action.vocabulary import Comparison, Outcome, Status
@@ -89,8 +90,8 @@ Expected = Outcome | Mapping[Text, Outcome]
 class Case(Document):
     """One model that might come, and what the policy must make of it.
 
-    `expect` is one outcome for every gate, or gate ids with theirs; `status` what the whole must come to.
-    `baseline` has the earlier model's metrics.
+    `expect` is one outcome for every gate that judges the model's `task`, or gate ids with theirs; `status` what the
+    whole must come to. `baseline` has the earlier model's metrics.
     """
 
     name: Text
@@ -99,6 +100,7 @@ class Case(Document):
     expect: Annotated[Expected, Field(default_factory=dict)]
     status: Status | None = None
     use_case: Text | None = None
+    task: Task = "classification"
     model_id: Text = "model"
     as_of: Day | None = None
 
@@ -143,18 +145,32 @@ def load(path: Path, name: str | None = None) -> Cases:
 
 
 def run(cases: Cases, loaded: LoadedPolicy, definitions: Mapping[str, Definition]) -> Examined:
-    """Judge every case by `loaded`; `definitions` has every metric and alias. Raises UserError for unknown names."""
+    """Judge every case by `loaded`; `definitions` has every metric and alias. Raises UserError for unknown names.
+
+    Cases are asked for every gate but those that stand unchanged in the policy extended, whose own tests hold them.
+    """
     _require_known(cases, loaded.policy, definitions)
     failures: list[Problem] = []
     covered: dict[str, set[str]] = {gate.key: set() for gate in loaded.policy.gates}
+    taken_over = _taken_over(loaded)
     for i, case in enumerate(cases.document.cases):
         decision = _judged(case, loaded, definitions)
-        failures += _failures(cases, i, case, decision)
+        expected = _expected(case, loaded.policy)
+        failures += _failures(cases, i, expected, decision)
         for gate, verdict in zip(loaded.policy.gates, decision.verdicts, strict=True):
-            if verdict.gate_id in _expected(case, decision):
+            if verdict.gate_id in expected:
                 covered[gate.key] |= set(_covers(gate, verdict))
-    uncovered = tuple((key, tuple(w for w in WANTED if w not in have)) for key, have in covered.items())
-    return Examined(len(cases.document.cases), tuple(failures), tuple((k, lack) for k, lack in uncovered if lack))
+    lacking = ((key, tuple(w for w in WANTED if w not in have)) for key, have in covered.items())
+    uncovered = tuple((key, lack) for key, lack in lacking if lack and key not in taken_over)
+    return Examined(len(cases.document.cases), tuple(failures), uncovered)
+
+
+def _taken_over(loaded: LoadedPolicy) -> frozenset[str]:
+    """The gates that come as they are from the policy extended, and are decided as there."""
+    base = loaded.base.policy if loaded.base else None
+    if base is None or base.statistics != loaded.policy.statistics:
+        return frozenset()
+    return frozenset(gate.key for gate in loaded.policy.gates if gate in base.gates)
 
 
 def _require_known(cases: Cases, policy: Policy, definitions: Mapping[str, Definition]) -> None:
@@ -222,18 +238,22 @@ def _judged(case: Case, loaded: LoadedPolicy, definitions: Mapping[str, Definiti
     earlier = [m for gate in policy.gates if gate.baseline for m in _found(case.baseline, gate, definitions)]
     baselines = {"base_commit": earlier, "last_audit": earlier} if case.baseline else None
     provenance = Provenance(as_of=day.isoformat(), tool_version="", predictions_sha256="")
-    return decide(replace(loaded, policy=bare), measured, provenance, card, day, "prod", baselines=baselines)
+    bound = replace(loaded, policy=bare)
+    return decide(bound, measured, provenance, card, day, "prod", baselines=baselines, task=case.task)
 
 
-def _expected(case: Case, decision: Decision) -> Mapping[str, Outcome]:
-    if isinstance(case.expect, Outcome):
-        return {verdict.gate_id: case.expect for verdict in decision.verdicts}
-    return case.expect
+def _expected(case: Case, policy: Policy) -> Mapping[str, Outcome]:
+    """What each gate must come to; one outcome for all is for those that judge models of the case's task."""
+    if not isinstance(case.expect, Outcome):
+        return case.expect
+    every = case.expect is Outcome.NOT_APPLICABLE
+    return {gate.key: case.expect for gate in policy.gates if every or not passed_over(gate, case.task)}
 
 
-def _failures(cases: Cases, i: int, case: Case, decision: Decision) -> Iterator[Problem]:
+def _failures(cases: Cases, i: int, expected: Mapping[str, Outcome], decision: Decision) -> Iterator[Problem]:
+    case = cases.document.cases[i]
     found = {verdict.gate_id: verdict for verdict in decision.verdicts}
-    for key, outcome in _expected(case, decision).items():
+    for key, outcome in expected.items():
         verdict = found[key]
         if verdict.outcome is not outcome:
             line = cases.tree.line("cases", i, "expect", key)

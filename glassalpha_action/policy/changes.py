@@ -91,6 +91,7 @@ def _gate_changes(base: Gate, head: Gate) -> Iterator[Change]:
     for field, before, after, effect in rules:
         if before != after:
             yield change(f"{at}.{field}", effect, f"{name}: `{field}`", before, after)
+    yield from _tasks(base, head, at, name)
     yield from _scopes(base, head, at, name)
     for model in sorted({*base.overrides, *head.overrides}):
         if base.overrides.get(model) != head.overrides.get(model):
@@ -147,6 +148,16 @@ def _against(base: Gate, head: Gate) -> Effect:
     before = (base.baseline.ref == "base_commit", base.baseline.paired)
     after = (head.baseline.ref == "base_commit", head.baseline.paired)
     return _more(sum(before), sum(after))
+
+
+def _tasks(base: Gate, head: Gate, at: str, name: str) -> Iterator[Change]:
+    before, after = ({gate.applies_to.task} if gate.applies_to else None for gate in (base, head))
+    if before != after:
+        said = [f"models of the task {min(tasks)}" if tasks else "every model" for tasks in (before, after)]
+        effect = wider(before, after)
+        yield Change(
+            what=f"{at}.applies_to", effect=effect, message=f"{name} judged {said[0]} and now judges {said[1]}."
+        )
 
 
 def _scopes(base: Gate, head: Gate, at: str, name: str) -> Iterator[Change]:

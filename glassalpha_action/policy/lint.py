@@ -123,6 +123,8 @@ def _contradictions(read: _Read) -> Iterator[Finding]:
 
 def _beside(read: _Read, path: KeyPath, first: tuple[Gate, Span], second: tuple[Gate, Span]) -> Finding | None:
     (one, a), (other, b) = first, second
+    if one.applies_to and other.applies_to and one.applies_to != other.applies_to:
+        return None
     if not (_apart(a, b) or a.within(b) or b.within(a)):
         return None
     both = f"`{one.name}` asks {one.metric} {_limit(one)}, `{other.name}` {_limit(other)}"
@@ -131,7 +133,8 @@ def _beside(read: _Read, path: KeyPath, first: tuple[Gate, Span], second: tuple[
         return read.at("contradiction", level, path, f"{both}: no model can meet both.")
     strict, loose = (one, other) if a.within(b) else (other, one)
     waits = strict.enforce_from is not None and strict.enforce_from > read.today
-    if _weight(strict) < _weight(loose) or waits or loose.warn_threshold is not None:
+    elsewhere = strict.applies_to not in {None, loose.applies_to}
+    if _weight(strict) < _weight(loose) or waits or elsewhere or loose.warn_threshold is not None:
         return None
     text = f"{both}: `{loose.name}` never decides anything, as `{strict.name}` fails first and weighs as much."
     return read.at("unreachable", "warning", path, text)

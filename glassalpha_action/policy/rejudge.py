@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from datetime import date
 from functools import lru_cache
 
@@ -11,10 +11,11 @@ from pydantic import ValidationError
 from glassalpha_action.documents import UserError
 from glassalpha_action.policy import waivers
 from glassalpha_action.policy.extends import recalled
-from glassalpha_action.policy.schema import Gate, LoadedPolicy
+from glassalpha_action.policy.recorded import recorded
+from glassalpha_action.policy.schema import LoadedPolicy
 from glassalpha_action.policy.stricter import BESIDE
 from glassalpha_action.policy.verdict import Decision, decide
-from glassalpha_action.records import Audit, Definition, Measurement, PolicyText, sha256
+from glassalpha_action.records import Audit, PolicyText, sha256
 
 BYTE_ORDER_MARK = "\ufeff"
 DECISIVE = ("gate", "gate_id", "metric", "outcome", "raw_outcome", "value", "threshold", "comparison", "severity",
@@ -36,7 +37,7 @@ def rejudge(audit: Audit) -> list[str]:
 
 def _decided(audit: Audit) -> Decision:
     loaded = _loaded(audit.policy.model_dump_json()) if audit.policy else None
-    measured = [_measured(audit, gate) for gate in loaded.policy.gates] if loaded else []
+    measured = [recorded(audit, gate) for gate in loaded.policy.gates] if loaded else []
     today = date.fromisoformat(audit.provenance.as_of)
     return decide(
         loaded,
@@ -48,6 +49,8 @@ def _decided(audit: Audit) -> Decision:
         waivers=waivers.recalled(audit.waivers),
         baselines=audit.baselines,
         beside=[r for r in audit.requirements if r.name in BESIDE],
+        changes=audit.changes,
+        task=audit.data.task,
     )
 
 
@@ -55,20 +58,6 @@ def _decided(audit: Audit) -> Decision:
 def _loaded(policy: str) -> LoadedPolicy:
     """The policy that a PolicyText, as JSON, describes: most audits of a registry share one."""
     return recalled(PolicyText.model_validate_json(policy))
-
-
-def _measured(audit: Audit, gate: Gate) -> tuple[Definition, Sequence[Measurement]]:
-    """The gate's metric by the audit's glossary, and its measurements at the gate's parameters.
-
-    An audit measures each metric at its own parameters first, so that the first measurement tells the defaults.
-    """
-    named = {name: one for one in audit.glossary.values() for name in (*one.aliases, one.id)}
-    if gate.metric not in named:
-        raise LookupError(f"the audit's glossary has no metric {gate.metric}")
-    definition = named[gate.metric]
-    own = [m for m in audit.measurements if m.metric == definition.id]
-    wanted = {**(own[0].params if own else {}), **gate.params}
-    return definition, [m for m in own if dict(m.params) == wanted]
 
 
 def _policy_differences(audit: Audit) -> Iterator[str]:

@@ -15,6 +15,7 @@ from glassalpha_action.policy.compare import Threshold, require_limit, require_s
 from glassalpha_action.records import PolicyText
 from glassalpha_action.vocabulary import Comparison, Severity
 
+Task = Literal["classification", "regression"]
 DIGEST = r"^[0-9a-f]{64}$"
 EVIDENCE = (
     "owner", "developer", "validator", "independent_validator", "team", "tier", "version", "use_case", "intended_use",
@@ -74,6 +75,12 @@ class Scope(Document):
         return tuple(" & ".join(names) for names in self.intersections)
 
 
+class AppliesTo(Document):
+    """Which models a gate judges: all that its policy does, where it does not say."""
+
+    task: Annotated[Task, _said("What the model does: `classification` into two labels, or `regression` of amounts.")]
+
+
 class Baseline(Document):
     """How much worse than an earlier model this one may be on the gate's metric."""
 
@@ -125,6 +132,7 @@ class Gate(Document):
     ] = None
     rationale: Annotated[Text | None, _said("Why the gate is there, in a sentence.")] = None
     remediation: Annotated[Text | None, _said("What to do when it fails; the metric's own advice if not given.")] = None
+    applies_to: Annotated[AppliesTo | None, _said("Which models it judges; its policy's if not given.")] = None
     scope: Annotated[Scope | None, _said("Which groups it judges; every protected attribute if not given.")] = None
     params: Annotated[Mapping[str, Number], _said("The metric's parameters: `glassalpha metrics show NAME`.")] = {}
     locked: Annotated[Flag, _said("Whether a policy that extends this one may only tighten the gate.")] = False

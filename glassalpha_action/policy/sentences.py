@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
+from glassalpha_action.policy.binding import TASKS
 from glassalpha_action.policy.compare import Limit
 from glassalpha_action.policy.schema import Gate, Policy, Scope, Statistics
 from glassalpha_action.records import Definition
@@ -63,8 +64,12 @@ def gate_sentence(gate: Gate, metric: Definition) -> str:
     softer = f"; it warns from {level(gate.warn_threshold, metric.unit)} on" if gate.warn_threshold is not None else ""
     return (
         f"{metric.title} (`{metric.id}`{params}){_groups(gate.scope)} {asks}; if not, it "
-        f"{DOES[gate.severity]}{until}{softer}."
+        f"{DOES[gate.severity]}{until}{softer}.{_models(gate)}"
     )
+
+
+def _models(gate: Gate) -> str:
+    return f" It judges {TASKS[gate.applies_to.task]} only." if gate.applies_to else ""
 
 
 def _groups(scope: Scope | None) -> str:

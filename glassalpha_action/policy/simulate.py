@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
 
+from glassalpha_action.policy.recorded import recorded
 from glassalpha_action.policy.schema import Gate, LoadedPolicy
 from glassalpha_action.policy.verdict import Decision, decide
 from glassalpha_action.policy.waivers import recalled
@@ -133,7 +134,7 @@ def _judged(
     baselines = audit.baselines or {"last_audit": before.measurements if before else ()}
     return decide(
         loaded, measured, audit.provenance, audit.model, today, audit.profile,
-        waivers=recalled(audit.waivers), baselines=baselines,
+        waivers=recalled(audit.waivers), baselines=baselines, changes=audit.changes, task=audit.data.task,
     )  # fmt: skip
 
 
@@ -147,15 +148,8 @@ def _in_force(loaded: LoadedPolicy) -> LoadedPolicy:
 def _measured(
     audit: Audit, gate: Gate, definitions: Mapping[str, Definition]
 ) -> tuple[Definition, Sequence[Measurement]]:
-    """The gate's metric by the audit's glossary, and its measurements at the gate's parameters.
-
-    An audit measures each metric at its own parameters first, so that the first measurement tells the defaults.
-    """
-    named = {name: one for one in audit.glossary.values() for name in (one.id, *one.aliases)}
-    definition = named.get(gate.metric, definitions[gate.metric])
-    own = [m for m in audit.measurements if m.metric == definition.id]
-    wanted = {**(own[0].params if own else {}), **gate.params}
-    found = [m for m in own if dict(m.params) == wanted]
+    """What the audit measured for the gate; where it measured nothing, that."""
+    definition, found = recorded(audit, gate, definitions)
     return definition, found or [_unmeasured(audit, definition, gate)]
 
 

@@ -8,8 +8,9 @@ from typing import Any
 
 from glassalpha_action.config import AuditConfig, Config
 from glassalpha_action.documents import KeyPath, Tree, build
-from glassalpha_action.policy.changes import change, policy_changes, shown, waiver_changes
+from glassalpha_action.policy.changes import change, policy_changes, shown, waiver_changes, wider
 from glassalpha_action.policy.compare import Effect
+from glassalpha_action.policy.doubts import asked
 from glassalpha_action.policy.schema import LoadedPolicy
 from glassalpha_action.policy.verdict import decide
 from glassalpha_action.policy.waivers import Waiver
@@ -19,18 +20,27 @@ from glassalpha_action.vocabulary import Outcome, Status
 MODEL_PRESENT = "base: model_present"
 RULES_APPLY = "base: rules_apply"
 BESIDE = frozenset({MODEL_PRESENT, RULES_APPLY})
+MOST_SAID = 5
 
 # What of audit.yaml says how a model is judged; the rest says which model, which rows, and who they are.
 RULES: Mapping[str, Collection[str]] = {
     "model": ("id", "use_case", "task", "lifecycle", "threshold", "positive_label", "favorable_label"),
-    "data": ("target_column", "protected_attributes", "weight_column"),
-    "audit": ("profile", "sample_rows", "confidence"),
+    "data": ("target_column", "protected_attributes", "weight_column", "proxies"),
+    "audit": ("profile", "sample_rows", "confidence", "shap", "reason_codes"),
     "reproducibility": ("random_seed", "strict"),
     "policy": ("path", "waivers"),
 }
 UNDER_AUDIT: Mapping[str, Collection[str]] = {
     "model": ("path", "format"),
-    "data": ("path", "score_column", "prediction_column", "feature_columns", "exclude_columns", "reference_path"),
+    "data": (
+        "path",
+        "score_column",
+        "prediction_column",
+        "feature_columns",
+        "exclude_columns",
+        "id_column",
+        "reference_path",
+    ),
     "registry": ("enabled", "database"),
 }
 WHOLE = ("audit", "reproducibility", "policy")
@@ -66,6 +76,8 @@ def _said(section: str, name: str, before: Any, after: Any) -> Change | None:
     if before == after or what == "data.protected_attributes":
         return None
     effect: Effect = "weakened" if what in WEAKENING and before is not None else "neutral"
+    if what == "data.proxies":
+        effect = wider(before, after)
     if what == "audit.profile":
         effect = "weakened" if after == "dev" else "strengthened"
     if what == "reproducibility.strict":
@@ -96,12 +108,16 @@ def _attribute_changes(base: AuditConfig, head: AuditConfig) -> Iterator[Change]
 
 
 def _elsewhere(base: AuditConfig, head: AuditConfig) -> Iterator[Change]:
-    """Other rows or another model are what is under audit; they are said, and weaken nothing by themselves."""
+    """Other rows or another model are what is under audit; they are said, and weaken no rule by themselves."""
     for section, names in UNDER_AUDIT.items():
         for name in names:
             before, after = (getattr(getattr(one, section), name) for one in (base, head))
             if before != after:
                 yield change(f"{section}.{name}", "neutral", f"audit.yaml: `{section}.{name}`", before, after)
+    given = [(one.data.feature_columns, one.data.exclude_columns, one.data.id_column) for one in (base, head)]
+    if head.data.has_predictions and given[0] != given[1]:
+        said = "audit.yaml says otherwise what the model is given; no model runs here, so that nothing checks it."
+        yield Change(what="data.inputs", effect="neutral", message=said)
 
 
 def changes(
@@ -238,20 +254,40 @@ def settled(head: Audit, base: Audit | None, found: Sequence[Change]) -> Audit:
     `base` is the same model on the same rows judged by the base commit's rules, None where they are the same rules.
     """
     chosen = head if base is None else stricter(head, base)
-    weakened = [c for c in found if c.effect == "weakened"]
-    notes = list(chosen.notes)
-    if weakened:
-        many = "1 change weakens" if len(weakened) == 1 else f"{len(weakened)} changes weaken"
-        notes += [f"{many} what judges the model, and count only once merged.", *(c.message for c in weakened[:5])]
+    notes = [*chosen.notes, *_weakened(found), *_looked_at(found)]
     if base is not None and chosen is base:
-        bound = "" if head.enforced else " and not bind"
-        notes.append(
-            f"Judged by the base commit's rules: {base.headline}; by its own it would be {head.status.value}{bound}."
-        )
+        notes.append(_by_base(head, base))
     elif base is not None and (only := _only(base, head)):
         notes.append(f"By the base commit's rules these gates fail as well: {', '.join(only)}.")
     judged_by = "base" if base is not None and chosen is base else "head"
     return sealed(chosen.model_copy(update={"changes": tuple(found), "notes": tuple(notes), "judged_by": judged_by}))
+
+
+def _weakened(found: Sequence[Change]) -> list[str]:
+    weakened = [c.message for c in found if c.effect == "weakened"]
+    if not weakened:
+        return []
+    many = "1 change weakens" if len(weakened) == 1 else f"{len(weakened)} changes weaken"
+    return [f"{many} what judges the model, and count only once merged.", *weakened[:MOST_SAID]]
+
+
+def _looked_at(found: Sequence[Change]) -> list[str]:
+    evidence = [c.message for c in asked(found)]
+    if not evidence:
+        return []
+    many = "1 change needs" if len(evidence) == 1 else f"{len(evidence)} changes need"
+    return [f"{many} a person's look, so that the audit comes to REVIEW at best.", *evidence[:MOST_SAID]]
+
+
+def _by_base(head: Audit, base: Audit) -> str:
+    said = f"Judged by the base commit's rules: {base.headline}"
+    if base.headline == head.headline:
+        return f"{said} with {_gates(base)}; by its own it would be {head.status.value} too, with {_gates(head)}."
+    return f"{said}; by its own it would be {head.status.value}{'' if head.enforced else ' and not bind'}."
+
+
+def _gates(audit: Audit) -> str:
+    return "1 failed gate" if audit.failed_gates == 1 else f"{audit.failed_gates or 'no'} failed gates"
 
 
 def _only(base: Audit, head: Audit) -> list[str]:

@@ -8,16 +8,18 @@ from dataclasses import dataclass, replace
 from datetime import date
 from fractions import Fraction
 
-from glassalpha_action.cube import AND
-from glassalpha_action.evidence import MISSING
 from glassalpha_action.policy import waivers as exceptions
 from glassalpha_action.policy.baseline import Baselines, worsened
+from glassalpha_action.policy.binding import CLASSIFICATION, outside, passed_over, unbound, unenforced
 from glassalpha_action.policy.compare import TOLERANCE, holds
+from glassalpha_action.policy.doubts import asked, doubts
 from glassalpha_action.policy.requirements import requirements
 from glassalpha_action.policy.schema import Gate, LoadedPolicy, Policy, Statistics
 from glassalpha_action.policy.waivers import Waiver
 from glassalpha_action.policy.wording import limits, message
 from glassalpha_action.records import (
+    Change,
+    CubeOrigin,
     Definition,
     Judged,
     Measurement,
@@ -27,7 +29,7 @@ from glassalpha_action.records import (
     Verdict,
     WaiverUse,
 )
-from glassalpha_action.vocabulary import Comparison, Outcome, Severity, Status, Unit
+from glassalpha_action.vocabulary import Comparison, Outcome, Severity, Status
 
 WORST_FIRST = (Outcome.FAIL, Outcome.ERROR, Outcome.MISSING, Outcome.INCONCLUSIVE, Outcome.PASS)
 
@@ -68,7 +70,13 @@ def _estimated(found: Measurement, gate: Gate) -> Outcome:
     return Outcome.PASS if met == {True} else Outcome.FAIL
 
 
-def _judged(found: Measurement, gate: Gate, statistics: Statistics, undecided: str | None = None) -> Judged:
+def _judged(
+    found: Measurement,
+    gate: Gate,
+    statistics: Statistics,
+    undecided: str | None = None,
+    origin: CubeOrigin | None = None,
+) -> Judged:
     """One gate on one measurement; `undecided` is why there is nothing to decide by."""
     reasons = [undecided] if undecided else []
     if found.value is None or not math.isfinite(found.value):
@@ -81,7 +89,7 @@ def _judged(found: Measurement, gate: Gate, statistics: Statistics, undecided: s
             low, high = (found.unit.show(end) for end in found.bounds)
             reasons.append(f"without the rows the value is known only to lie from {low} to {high}")
     if outcome is Outcome.PASS:
-        reasons += _doubts(found, statistics)
+        reasons += doubts(found, statistics, origin)
     if undecided or (reasons and outcome is Outcome.PASS):
         outcome = Outcome.MISSING if outcome is Outcome.MISSING else Outcome.INCONCLUSIVE
     known = outcome is not Outcome.MISSING and not undecided
@@ -105,27 +113,11 @@ def _ends(found: Measurement) -> tuple[float, float] | None:
     return min(found.low, sure[0]), max(found.high, sure[1])
 
 
-def _doubts(found: Measurement, statistics: Statistics) -> list[str]:
-    """Why a value that satisfies the gate is still no pass: groups without a value, and groups too small to speak."""
-    counted = [g for g in found.groups if g.n > 0 and (found.counts_missing or MISSING not in g.level.split(AND))]
-    reasons = []
-    if unknown := [g.level for g in counted if g.value is None]:
-        reasons.append(f"not estimable for {', '.join(unknown)}")
-    if found.unit is Unit.rows:
-        return reasons
-    if fewest := statistics.min_group_n:
-        small = [f"{g.level} (n {g.n:,})" for g in counted if g.n < fewest]
-        reasons += [f"{', '.join(small)} below the {fewest:,} rows a group needs"] if small else []
-    if least := statistics.min_group_share:
-        total = sum(g.n for g in found.groups)
-        small = [f"{g.level} (n {g.n:,})" for g in counted if g.n < Fraction(repr(least)) * total]
-        reasons += [f"{', '.join(small)} below the {least:.12g} of all rows a group needs"] if small else []
-    return reasons
-
-
-def _softly(found: Measurement, gate: Gate, statistics: Statistics, undecided: str | None) -> Judged:
+def _softly(
+    found: Measurement, gate: Gate, statistics: Statistics, undecided: str | None, origin: CubeOrigin | None
+) -> Judged:
     """Judged by the threshold, and where that is met by the softer one as well."""
-    judged = _judged(found, gate, statistics, undecided)
+    judged = _judged(found, gate, statistics, undecided, origin)
     if gate.warn_threshold is None or judged.outcome is not Outcome.PASS:
         return judged
     soft = _judged(found, gate.model_copy(update={"threshold": gate.warn_threshold}), statistics)
@@ -192,19 +184,20 @@ def judge(
     *,
     today: date | None = None,
     baselines: Baselines | None = None,
+    origin: CubeOrigin | None = None,
 ) -> Verdict:
     """The verdict of `gate` on the measurements of its metric, one for each attribute it compares.
 
     The outcome is the worst outcome, then the worst value. `definition` is the metric's; its first fix is named where
     the gate has no remediation of its own. Before the gate's `enforce_from`, as of `today`, it warns. `baselines` holds
     the measurements of earlier models under `base_commit` (on the same rows) and `last_audit`; an empty one says that
-    there is none.
+    there is none. `origin` is where counts came from that stand for the rows.
     """
     seen = _in_scope(gate, found)
     against = [worsened(m, gate, baselines or {}) for m in seen]
     judged = _absent(gate, seen)
     for m, earlier, undecided in against:
-        judged.append(_softly(m, gate, statistics, undecided).model_copy(update={"baseline": earlier}))
+        judged.append(_softly(m, gate, statistics, undecided, origin).model_copy(update={"baseline": earlier}))
     judged.sort(key=lambda j: _badness(j, gate, statistics))
     worst = judged[0]
     chosen = next((m for m, _, _ in against if m.attribute == worst.attribute), None)
@@ -212,6 +205,7 @@ def judge(
     later = gate.severity is Severity.error and today is not None and gate.enforce_from and gate.enforce_from > today
     met = chosen is not None and worst.value is not None and _point(chosen, decided)
     said = message(worst, decided, chosen, definition.unit, met)
+    fix = gate.remediation or next(iter(definition.advice.fixes), None)
     if worst.warned:
         said += f" It is a warning: the gate blocks from {limits(gate.threshold, definition.unit)}."
     elif later and gate.enforce_from and worst.outcome is not Outcome.PASS:
@@ -240,13 +234,13 @@ def judge(
         message=said,
         judged=tuple(judged),
         line=line,
-        remediation=None if worst.outcome is Outcome.PASS else gate.remediation or definition.advice.fixes[0],
+        remediation=None if worst.outcome is Outcome.PASS else fix,
         baseline=worst.baseline,
     )
 
 
 def not_applicable(gate: Gate, definition: Definition, why: str, line: int | None) -> Verdict:
-    """The verdict where the policy does not apply to the model, or no longer does."""
+    """The verdict where the policy or the gate does not apply to the model, or no longer does."""
     return Verdict(
         gate=gate.name,
         gate_id=gate.key,
@@ -266,13 +260,15 @@ def not_applicable(gate: Gate, definition: Definition, why: str, line: int | Non
     )
 
 
-def status(verdicts: Sequence[Verdict], unmet: Sequence[Requirement], policy: Policy) -> Status:
-    """What the verdicts come to: BLOCKED, else REVIEW, else PASSED."""
+def status(
+    verdicts: Sequence[Verdict], unmet: Sequence[Requirement], policy: Policy, changes: Sequence[Change] = ()
+) -> Status:
+    """What the verdicts come to: BLOCKED, else REVIEW, else PASSED, which takes that no one need look at `changes`."""
     errors = {v.outcome for v in verdicts if v.severity is Severity.error}
     warnings = {v.outcome for v in verdicts if v.severity is Severity.warning}
     found = Status.PASSED
     waived = any(v.outcome is Outcome.WAIVED for v in verdicts)
-    if waived or (errors | warnings) - {Outcome.PASS, Outcome.NOT_APPLICABLE}:
+    if waived or asked(changes) or (errors | warnings) - {Outcome.PASS, Outcome.NOT_APPLICABLE}:
         found = Status.REVIEW
     if errors & _blocking(policy.statistics) or unmet:
         found = Status.BLOCKED
@@ -303,30 +299,37 @@ def decide(
     waivers: Sequence[Waiver] = (),
     baselines: Mapping[str, Sequence[Measurement]] | None = None,
     beside: Sequence[Requirement] = (),
+    changes: Sequence[Change] = (),
+    task: str = CLASSIFICATION,
 ) -> Decision:
     """Judge every gate and say what they come to.
 
     `measured` has, gate by gate, its metric and its measurements. `waivers` are those at hand, for any model.
     `baselines` is as `judge` takes it. `beside` are requirements that do not come from the policy: one that is not met
-    blocks, whatever the policy says.
+    blocks, whatever the policy says. `changes` are those since the base commit: some ask for a person's look. `task` is
+    what the model does, by which gates may choose.
     """
     if loaded is None:
         return _beside(without_policy(profile, retired=model.lifecycle == "retired"), beside)
     policy = loaded.policy
     gates = [gate.of(model.id) for gate in policy.gates]
     rows = [(gate, *one, loaded.line(i)) for i, (gate, one) in enumerate(zip(gates, measured, strict=True))]
-    if why := _outside(policy, model, today):
+    if why := outside(policy, model, task, today):
         none = tuple(not_applicable(gate, metric, why, line) for gate, metric, _, line in rows)
         stamp = unbound(profile)
         return _beside(Decision(verdicts=none, notes=(why, *stamp), enforced=not stamp), beside)
     verdicts = tuple(
-        judge(gate, found, policy.statistics, metric, line, today=today, baselines=baselines)
+        not_applicable(gate, metric, why, line)
+        if (why := passed_over(gate, task))
+        else judge(
+            gate, found, policy.statistics, metric, line, today=today, baselines=baselines, origin=provenance.cube
+        )
         for gate, metric, found, line in rows
     )
     applied = exceptions.apply(verdicts, gates, waivers, policy, model.id, today)
     required = requirements(policy, provenance, model)
     loose = unenforced(policy, today, profile)
-    overall = status(applied.verdicts, [r for r in required if not r.met], policy)
+    overall = status(applied.verdicts, [r for r in required if not r.met], policy, changes)
     days = next((n for name, n in policy.reaudit_days_by_status.items() if name == overall.value), None)
     return _beside(
         Decision(
@@ -357,38 +360,7 @@ def _beside(decision: Decision, beside: Sequence[Requirement]) -> Decision:
     )
 
 
-def _outside(policy: Policy, model: ModelCard, today: date) -> str | None:
-    """Why the policy does not judge the model on this day; None where it does."""
-    if policy.applies_to and model.use_case not in policy.applies_to:
-        return (
-            f"The policy applies to {', '.join(policy.applies_to)}, not to the use case {model.use_case or '(none)'}."
-        )
-    if policy.sunset_date and policy.sunset_date < today:
-        return f"The policy no longer applies: its last day was {policy.sunset_date.isoformat()}."
-    return None
-
-
 def without_policy(profile: str, *, retired: bool = False) -> Decision:
     """What is decided where no policy was given; a retired model needs none."""
     notes = (*unbound(profile), *(["The model is retired."] if retired else []))
     return Decision(notes=("No policy was given, so nothing was judged.", *notes), enforced=not notes)
-
-
-def unbound(profile: str) -> tuple[str, ...]:
-    """The stamp on an audit that is not for approval."""
-    if profile != "dev":
-        return ()
-    return ("NOT FOR APPROVAL: a dev-profile audit samples rows and skips slow sections.",)
-
-
-def unenforced(policy: Policy, today: date, profile: str) -> tuple[str, ...]:
-    """Why the status does not bind, where it does not."""
-    notes = list(unbound(profile))
-    if policy.effective_date and policy.effective_date > today:
-        told = f" (announced on {policy.announced_date.isoformat()})" if policy.announced_date else ""
-        notes.append(
-            f"The policy takes effect on {policy.effective_date.isoformat()}{told}; until then its gates do not block."
-        )
-    if policy.enforcement == "advisory":
-        notes.append("The policy is advisory: its gates ask for review and do not block.")
-    return tuple(notes)

@@ -20,6 +20,7 @@ from glassalpha_action.vocabulary import Outcome
 FILES_LIMIT = 1000
 NOTICE_DAYS = 14
 REASON_LENGTH = 20
+SATISFIED = {Outcome.PASS, Outcome.NOT_APPLICABLE}
 
 
 def _reason(text: str) -> str:
@@ -37,7 +38,11 @@ class Waiver(Document):
     category: Annotated[
         Literal["waiver", "mitigated", "false_positive"], Field(description="What kind of exception it is.")
     ] = "waiver"
-    reason: Annotated[Text, AfterValidator(_reason), Field(description="Why, in 20 characters or more.")]
+    reason: Annotated[
+        Text,
+        AfterValidator(_reason),
+        Field(description="Why, in 20 characters or more.", json_schema_extra={"minLength": REASON_LENGTH}),
+    ]
     compensating_controls: Annotated[Text | None, Field(description="What keeps the risk small meanwhile.")] = None
     owner: Annotated[Text, Field(description="Who asks for it and answers for it.")]
     requested_on: Annotated[Day | None, Field(description="The day it was asked for.")] = None
@@ -136,7 +141,7 @@ def apply(
             continue
         if state == "in_force" and out[at].outcome is not Outcome.WAIVED:
             out[at] = _waived(out[at], waiver, message)
-        elif state in {"refused", "expired"} and out[at].outcome is verdicts[at].raw_outcome is not Outcome.PASS:
+        elif state in {"refused", "expired"} and out[at].outcome is verdicts[at].raw_outcome not in SATISFIED:
             out[at] = out[at].model_copy(update={"message": f"{out[at].message} {message}"})
     return Applied(tuple(out), tuple(sorted(uses, key=lambda use: use.id)))
 
@@ -148,12 +153,13 @@ def _state(waiver: Waiver, on: tuple[Verdict, Gate] | None, policy: Policy, toda
     said = f"Waiver {waiver.id}"
     if waiver.expires < today:
         return "expired", f"{said} expired on {waiver.expires.isoformat()}; the gate is live again."
-    if on and on[0].outcome is Outcome.PASS:
-        return "not_needed", f"{said} is not needed: the gate passes."
-    why = refusal(waiver, policy, today) or (
+    if on and on[0].outcome in SATISFIED:
+        why = "passes" if on[0].outcome is Outcome.PASS else "does not judge this model"
+        return "not_needed", f"{said} is not needed: the gate {why}."
+    against = refusal(waiver, policy, today) or (
         _beyond(waiver, *on) if on else f"it names the gate {waiver.gate}, which the policy does not have"
     )
-    return ("refused", f"{said} is refused: {why}.") if why else ("in_force", _granted(waiver, today))
+    return ("refused", f"{said} is refused: {against}.") if against else ("in_force", _granted(waiver, today))
 
 
 def _granted(waiver: Waiver, today: date) -> str:

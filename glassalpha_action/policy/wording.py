@@ -45,7 +45,7 @@ def _groups(found: Measurement) -> str:
     """The groups the value lies between, each with its rate and its rows."""
     by_level = {g.level: g for g in found.groups}
     named = []
-    for level in found.between:
+    for level in dict.fromkeys(found.between):
         group = by_level.get(level)
         rate = (
             f" {found.unit.show(group.value)}"

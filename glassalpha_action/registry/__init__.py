@@ -18,12 +18,19 @@ SQLITE_URL = "sqlite:///"
 POSTGRES = {"postgres", "postgresql"}
 
 
-def connect(url: str | Path, *, create: bool = False, clock: Callable[[], date] | None = None) -> Registry:
+def connect(
+    url: str | Path,
+    *,
+    create: bool = False,
+    clock: Callable[[], date] | None = None,
+    fill: Callable[[Registry], object] | None = None,
+) -> Registry:
     """Open the registry at `url`: a file name, `sqlite:///file` (`sqlite:////` for an absolute path) or `postgresql://…`.
 
     `create` makes a new one where there is none; what is there is never replaced. `clock` tells today's UTC
-    date to `query_all(last_n_days=…)`. Raises UserError: 2 nothing there, or not a registry; 4 cannot be reached or
-    written; 5 cannot be read. No error shows the URL, which may hold a password.
+    date to `query_all(last_n_days=…)`. A new file gets its name only after `fill` has filled it.
+    Raises UserError: 2 nothing there, or not a registry; 4 cannot be reached or written; 5 cannot be read. No error
+    shows the URL, which may hold a password.
     """
     url = str(url)
     scheme = re.match(r"([a-z][a-z0-9+.-]*)://", url, re.IGNORECASE)
@@ -42,4 +49,4 @@ def connect(url: str | Path, *, create: bool = False, clock: Callable[[], date] 
         )
     from glassalpha_action.registry.sqlite import SQLiteRegistry
 
-    return SQLiteRegistry(url[len(SQLITE_URL) :] if scheme else url, create=create, clock=clock)
+    return SQLiteRegistry(url[len(SQLITE_URL) :] if scheme else url, create=create, clock=clock, fill=fill)

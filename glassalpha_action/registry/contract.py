@@ -7,17 +7,20 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from datetime import date
+from functools import cached_property
 from types import TracebackType
 from typing import Any, Self
 
 from glassalpha_action.documents import UserError
 from glassalpha_action.records import Audit
-from glassalpha_action.registry import chain, rows, schema, trends, verify
+from glassalpha_action.registry import chain, derived, packing, rows, schema, trends, verify
+from glassalpha_action.registry.derived import Known
 from glassalpha_action.registry.rows import Cells, Entry, Event, Head, Receipt, Row, Stage, Supersedes
 from glassalpha_action.registry.trends import PassRate, Period, Value
 from glassalpha_action.vocabulary import Status
 
-BATCH = 500
+BATCH = 50
+KEPT = "SELECT r.seq, r.digest, r.content, r.parts FROM records r"
 COUNTS = f"a.audit_id NOT IN ({schema.SUPERSEDED})"
 LATEST = f"a.seq IN ({schema.LATEST.format(stage=':stage')})"
 AUDITS = f"SELECT {', '.join(Row._fields)} FROM audits a"  # noqa: S608
@@ -105,19 +108,15 @@ class Registry(ABC):
         """
         waiting: dict[str, list[Cells]] = {table: [] for table in schema.TABLES}
         with self.appending():
-            before = self.head()
+            before = head = self.head()
             there = {(row["id"], row["stage"]) for row in self.fetch("SELECT id, stage FROM records")}
-            cards: dict[str, Cells] = {row["model_id"]: row for row in self.fetch("SELECT * FROM inventory")}
-            policies = {row["sha256"] for row in self.fetch("SELECT sha256 FROM policies")}
-            head = before
+            known = self._known("", {})
             for record in records:
                 entry = record if isinstance(record, Entry) else rows.read_entry(record)
                 if (entry.id, entry.stage) in there:
                     continue
                 there.add((entry.id, entry.stage))
-                head, tables = _linked(entry, head, *_known(entry, cards, policies))
-                cards |= {card["model_id"]: card for card in tables.get("models", ())}
-                policies |= {policy["sha256"] for policy in tables.get("policies", ())}
+                head, tables = _linked(entry, head, known)
                 for table, cells in tables.items():
                     waiting[table] += cells
                 if len(waiting["records"]) >= BATCH:
@@ -127,11 +126,9 @@ class Registry(ABC):
 
     def contents(self, after: int = 0) -> Iterator[bytes]:
         """The canonical JSON of every record after the `after`th, in order; UserError (5) where one is damaged."""
-        while found := self.fetch(
-            "SELECT seq, digest, content FROM records WHERE seq > :after ORDER BY seq LIMIT 200", {"after": after}
-        ):
+        while found := self.fetch(f"{KEPT} WHERE r.seq > :after ORDER BY r.seq LIMIT 200", {"after": after}):
             for record in found:
-                yield verify.read_content(record)
+                yield verify.read_content(record, self._part)
             after = found[-1]["seq"]
 
     def head(self) -> Head:
@@ -185,7 +182,17 @@ class Registry(ABC):
         if len(found) != 1:
             many = f"{len(found)} audits begin with" if found else "the registry holds no audit"
             raise UserError(f"{many} {audit_id}: `glassalpha registry list --json` shows the ids")
-        return verify.read_audit(self.fetch("SELECT * FROM records WHERE seq = :seq", {"seq": found[0]["seq"]})[0])
+        return self.read_audit(found[0]["seq"])[0]
+
+    def read_audit(self, seq: int) -> tuple[Audit, bytes]:
+        """The audit in record `seq` (`Row.seq`), and its canonical JSON: the very bytes that were recorded.
+
+        Raises UserError: 2 where there is no such audit, 5 where it is damaged.
+        """
+        kept = self.fetch(f"{KEPT} WHERE r.seq = :seq AND r.kind = 'audit'", {"seq": seq})
+        if not kept:
+            raise UserError(f"record {seq} of {self.name} is no audit")
+        return verify.read_audit(kept[0], self._part)
 
     def events(self, *, kind: str | None = None, subject: str | None = None, family: str | None = None) -> list[Event]:
         """The events, in the order of the chain; `family` is what stands before the dot of their kind."""
@@ -194,11 +201,8 @@ class Registry(ABC):
         if family is not None:
             where += " AND e.kind >= :low AND e.kind < :high"
             given |= {"low": f"{family}.", "high": f"{family}/"}
-        kept = self.fetch(
-            f"SELECT r.* FROM records r JOIN events e ON e.seq = r.seq WHERE 1 = 1{where} ORDER BY r.seq",  # noqa: S608
-            given,
-        )
-        return [verify.read_event(record) for record in kept]
+        kept = self.fetch(f"{KEPT} JOIN events e ON e.seq = r.seq WHERE 1 = 1{where} ORDER BY r.seq", given)
+        return [verify.read_event(record, self._part) for record in kept]
 
     def query_failed_gates_summary(self) -> dict[str, list[Any]]:
         """How many models fail each gate in their latest audit, as columns: gate_name and count, the most common first.
@@ -237,12 +241,25 @@ class Registry(ABC):
             if there:
                 return Receipt(**there[0], new=False)
             self._require_superseded(entry)
-            model, policy = _subjects(entry)
-            cards = self.fetch("SELECT * FROM models WHERE model_id = :id ORDER BY seq DESC LIMIT 1", {"id": model})
-            policies = self.fetch("SELECT sha256 FROM policies WHERE sha256 = :sha256", {"sha256": policy})
-            head, tables = _linked(entry, self.head(), cards[0] if cards else None, bool(policies))
+            known = self._known("WHERE m.model_id = :model", {"model": _model(entry)})
+            head, tables = _linked(entry, self.head(), known)
             self._insert_all(tables)
         return Receipt(head.seq, head.link, entry.digest, new=True)
+
+    def _known(self, which: str, given: Mapping[str, object]) -> Known:
+        """What is there that records refer to; of the models those that `which` says, all of them if it is empty."""
+        cards = self.fetch(f"SELECT m.* FROM models m {which} ORDER BY m.seq", given)  # noqa: S608
+        metrics = self.fetch(f"SELECT id, {', '.join(derived.METRIC)} FROM metrics")  # noqa: S608
+        return Known(
+            {row["model_id"]: row for row in cards},
+            {row["sha256"] for row in self.fetch("SELECT sha256 FROM policies")},
+            {row["sha256"]: row["id"] for row in self.fetch("SELECT id, sha256 FROM parts")},
+            {tuple(row[key] for key in derived.METRIC): row["id"] for row in metrics},
+        )
+
+    @cached_property
+    def _part(self) -> Callable[[int], bytes]:
+        return verify.parts_reader(self.fetch)
 
     def _insert_all(self, tables: Mapping[str, list[Cells]]) -> None:
         for table, cells in tables.items():
@@ -259,7 +276,7 @@ class Registry(ABC):
             "WHERE a.audit_id = :id AND a.stage = 'main'",
             {"id": wanted["audit_id"]},
         )
-        if not found or found[0]["model_id"] != _subjects(entry)[0]:
+        if not found or found[0]["model_id"] != _model(entry):
             raise UserError(f"main holds no audit {wanted['audit_id'][:12]} of this model that could be superseded")
         if not found[0]["counts"]:
             raise UserError(f"audit {wanted['audit_id'][:12]} is superseded already: supersede its correction instead")
@@ -281,34 +298,25 @@ class Registry(ABC):
             ) from error
 
 
-def _subjects(entry: Entry) -> tuple[str | None, str | None]:
-    """The model and the digest of the policy that an audit speaks of."""
-    if entry.kind == "event":
-        return None, None
-    audit = entry.record["audit"]
-    return audit["model"]["id"], audit["policy"] and audit["policy"]["sha256"]
+def _model(entry: Entry) -> str | None:
+    """The model that an audit speaks of."""
+    return None if entry.kind == "event" else entry.record["audit"]["model"]["id"]
 
 
-def _known(entry: Entry, cards: Mapping[str, Cells], policies: set[str]) -> tuple[Cells | None, bool]:
-    try:
-        model, policy = _subjects(entry)
-        return cards.get(model or ""), policy in policies
-    except (KeyError, TypeError) as error:
-        raise _incomplete(error) from error
-
-
-def _linked(
-    entry: Entry, head: Head, last_card: Cells | None, known_policy: bool
-) -> tuple[Head, dict[str, list[Cells]]]:
-    """The head after `entry`, and its rows in every table."""
+def _linked(entry: Entry, head: Head, known: Known) -> tuple[Head, dict[str, list[Cells]]]:
+    """The head after `entry`, and its rows in every table, which are then `known`."""
     seq = head.seq + 1
     link = chain.link(head.link, seq, entry.digest)
+    rest, split = packing.split(entry.content)
+    parts, places = derived.parts(split, seq, known)
     record = {"seq": seq, "kind": entry.kind, "id": entry.id, "stage": entry.stage, "digest": entry.digest,
-              "link": link, "content": rows.compress(entry.content)}  # fmt: skip
+              "link": link, "content": packing.compress(rest), "parts": places}  # fmt: skip
     try:
-        return Head(seq, link), {"records": [record], **rows.derived(entry.record, seq, last_card, known_policy)}
+        tables = {"records": [record], "parts": parts, **derived.derived(entry.record, seq, known)}
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         raise _incomplete(error) from error
+    known.learn(tables)
+    return Head(seq, link), tables
 
 
 def _incomplete(error: Exception) -> UserError:

@@ -1,13 +1,10 @@
 """Runs git for the registry: a private bare clone of a remote, never the user's checkout, and no credential on disk.
 
-Credentials travel in the environment of the git processes only: never in a URL, an argument or a file. The user's
-repository variables, hooks and signing are shut out; their proxy, certificates, SSH and credential helpers still work.
+Credentials travel in the environment of the git processes only: never in a URL, an argument or a file.
 """
 
 from __future__ import annotations
 
-import os
-import signal
 import subprocess
 import tempfile
 from collections.abc import Iterable, Iterator, Sequence
@@ -19,19 +16,16 @@ from types import TracebackType
 from typing import Self
 from urllib.parse import urlsplit
 
-from glassalpha_action import settings
 from glassalpha_action.documents import UserError
+from glassalpha_action.git import environment, running
 from glassalpha_action.registry.remote import PROTOCOLS, Remote, UnreachableError
 
 TIMEOUT_SECONDS = 300
 BATCH = 500
-KEPT_VARIABLES = {"GIT_SSH", "GIT_SSH_COMMAND", "GIT_SSH_VARIANT", "GIT_ASKPASS", "GIT_EXEC_PATH"} | {
-    "GIT_CONFIG_GLOBAL", "GIT_CONFIG_SYSTEM", "GIT_CONFIG_NOSYSTEM", "GIT_SSL_CAINFO", "GIT_SSL_CAPATH",
-    "GIT_SSL_CERT", "GIT_SSL_KEY"}  # fmt: skip
 NAME = "ledger"
 CONFIG = {
-    "advice.detachedHead": "false", "commit.gpgSign": "false", "core.fsmonitor": "false", "core.hooksPath": os.devnull,
-    "fetch.fsckObjects": "true", "fetch.recurseSubmodules": "false", "fetch.writeCommitGraph": "false", "gc.auto": "0",
+    "advice.detachedHead": "false", "commit.gpgSign": "false", "fetch.fsckObjects": "true",
+    "fetch.recurseSubmodules": "false", "fetch.writeCommitGraph": "false", "gc.auto": "0",
     "http.lowSpeedLimit": "1000", "http.lowSpeedTime": "60", "maintenance.auto": "false", "protocol.version": "2",
     "push.followTags": "false", "push.gpgSign": "false", "push.recurseSubmodules": "no",
 }  # fmt: skip
@@ -117,12 +111,12 @@ class Clone:
     @contextmanager
     def blobs(self) -> Iterator[Blobs]:
         """Reads many files out of the clone with one process."""
-        with _process(["cat-file", "--batch"], self._path, self._environment) as process:
+        with running(["cat-file", "--batch"], self._path, self._environment) as process:
             yield Blobs(process)
 
     def lines(self, *arguments: str) -> Iterator[str]:
         """The NUL-ended records that a git command prints, as they come."""
-        with _process(arguments, self._path, self._environment) as process:
+        with running(arguments, self._path, self._environment) as process:
             if process.stdin is None or process.stdout is None:
                 raise UserError("git cannot be read from", exit_code=4)
             process.stdin.close()
@@ -134,7 +128,7 @@ class Clone:
                 raise UserError(f"git {arguments[0]} failed: the history cannot be read", exit_code=5)
 
     def _run(self, arguments: Sequence[str], given: bytes = b"") -> Result:
-        with _process(arguments, self._path, self._environment, errors=subprocess.PIPE) as process:
+        with running(arguments, self._path, self._environment, errors=subprocess.PIPE) as process:
             try:
                 out, err = process.communicate(given, TIMEOUT_SECONDS)
             except subprocess.TimeoutExpired:
@@ -176,69 +170,16 @@ class Blobs:
         return self._out.read(size + 1)[:-1]
 
 
-def origin(folder: Path) -> str:
-    """The address of the remote `origin` of the repository that `folder` is in; UserError (2) where there is none."""
-    environment = _environment(Remote(""))
-    found = []
-    for question in (["remote", "get-url", "origin"], ["rev-parse", "--show-toplevel"]):
-        with _process(question, folder, environment) as process:
-            found.append(process.communicate(timeout=TIMEOUT_SECONDS)[0].decode(errors="replace").strip())
-        if process.returncode:
-            raise UserError("this folder is in no git repository with a remote origin: name the ledger with --ledger")
-    url, top = found
-    return str(Path(top) / url) if url.startswith(".") else url
-
-
-@contextmanager
-def _process(
-    arguments: Sequence[str], folder: Path, environment: dict[str, str], errors: int = subprocess.DEVNULL
-) -> Iterator[subprocess.Popen[bytes]]:
-    """A git process that does not outlive the `with` block, nor do those it started."""
-    try:
-        process = subprocess.Popen(
-            ["git", *arguments],
-            cwd=folder,
-            env=environment,
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=errors,
-            bufsize=1 << 20,
-            start_new_session=True,
-        )
-    except FileNotFoundError as error:
-        raise UserError("git is not installed: a ledger needs git 2.30 or newer", exit_code=4) from error
-    with process:
-        try:
-            yield process
-        finally:
-            if process.poll() is None:
-                os.killpg(process.pid, signal.SIGKILL)
-            if process.stdin:
-                with suppress(BrokenPipeError):
-                    process.stdin.close()
-
-
 def _environment(remote: Remote) -> dict[str, str]:
-    """The user's environment without the variables that point git somewhere else or make it talk, and with our own."""
-    kept = {
-        name: value
-        for name, value in settings.variables().items()
-        if not name.startswith("GIT_") or name in KEPT_VARIABLES
-    }
-    config = CONFIG | ({f"remote.{NAME}.url": remote.url} if remote.url else {})
+    """What git is told in the clone: the remote's address, and its authorisation alone where it brings one."""
+    config = CONFIG | {f"remote.{NAME}.url": remote.url}
     if remote.local:
         config[f"remote.{NAME}.uploadpack"] = UPLOAD_PACK
     if remote.header is not None:
         parts = urlsplit(remote.url)
         config |= {f"http.{parts.scheme}://{parts.netloc}/.extraHeader": remote.header.get_secret_value()}
         config |= {"credential.helper": "", "core.askPass": ""}
-        kept.pop("GIT_ASKPASS", None)
-        kept.pop("SSH_ASKPASS", None)
-    pairs = enumerate(config.items())
-    numbered = {
-        f"GIT_CONFIG_{part}_{k}": text for k, pair in pairs for part, text in zip(("KEY", "VALUE"), pair, strict=True)
-    }
-    return kept | numbered | {
-        "GIT_CONFIG_COUNT": str(len(config)), "GIT_ALLOW_PROTOCOL": PROTOCOLS, "GIT_TERMINAL_PROMPT": "0",
-        "LANGUAGE": "C", "LC_ALL": "C",
-    }  # fmt: skip
+    found = environment(config) | {"GIT_ALLOW_PROTOCOL": PROTOCOLS}
+    if remote.header is not None:
+        found = {name: value for name, value in found.items() if name not in {"GIT_ASKPASS", "SSH_ASKPASS"}}
+    return found

@@ -23,6 +23,7 @@ from glassalpha_action.documents import UserError, plain
 from glassalpha_action.records import canonical
 from glassalpha_action.registry import chain, rows
 from glassalpha_action.registry.git import Blobs, Clone
+from glassalpha_action.registry.packing import CONTENT_LIMIT
 from glassalpha_action.registry.patience import READING, Patience, persist
 from glassalpha_action.registry.remote import Remote, UnreachableError
 from glassalpha_action.registry.rows import Entry, Head, Receipt
@@ -31,7 +32,7 @@ BRANCH = "glassalpha-registry"
 FORMAT = "glassalpha-ledger/1"
 HEAD_FILE = "head.json"
 HEAD_LIMIT = 256
-RECORD_LIMIT = rows.CONTENT_LIMIT + 1024
+RECORD_LIMIT = CONTENT_LIMIT + 1024
 AUTHOR = "glassalpha <noreply@glassalpha.invalid>"
 PATH = re.compile(r"ledger/(\d{4})/(\d{2})/(\d{2})/([0-9a-f]{64})(\.proposed)?\.json")
 SEQ = re.compile(rb',"seq":([1-9][0-9]{0,11})\}\Z')
@@ -149,9 +150,11 @@ def snapshot(clone: Clone, tip: str | None) -> Snapshot:
 
 
 def read_head(content: bytes) -> Head:
-    """The head in a head.json; UserError (5) where it is none."""
+    """The head in a head.json; UserError where it is none (5), or one of a later version (2)."""
     try:
         said = json.loads(content)
+        if said["format"] != FORMAT and re.fullmatch(r"glassalpha-ledger/[0-9]{1,4}", said["format"]):
+            raise UserError(f"the ledger is written as {said['format']}, not {FORMAT}: upgrade glassalpha-action")
         head = Head(said["seq"], said["link"])
         sound = write_head(head) == content and head.seq > 0 and re.fullmatch("[0-9a-f]{64}", head.link)
     except (ValueError, TypeError, KeyError, RecursionError):

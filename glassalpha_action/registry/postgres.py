@@ -44,6 +44,7 @@ INDEXES = (
     "CREATE INDEX audits_id ON audits (audit_id)",
     "CREATE INDEX audits_supersedes ON audits USING hash (supersedes) WHERE supersedes IS NOT NULL",
     "CREATE INDEX gates_failed ON gates (seq) WHERE failed = 1",
+    "CREATE INDEX metrics_metric ON metrics USING hash (metric)",
     "CREATE INDEX models_id ON models USING hash (model_id)",
     "CREATE INDEX events_subject ON events USING hash (subject)",
 )
@@ -67,7 +68,10 @@ REMARKS = tuple(
     if remark
 )
 SCHEMA_1 = (
-    *(re.sub(r"\b(TEXT|INTEGER|REAL|BLOB)\b", lambda found: TYPES[found[1]], sql) for sql in schema.CREATE),
+    *(
+        re.sub(r"\b(TEXT|INTEGER|REAL|BLOB)\b", lambda found: TYPES[found[1]], sql.removesuffix(" WITHOUT ROWID"))
+        for sql in schema.CREATE
+    ),
     *schema.VIEWS,
     *INDEXES,
     *FUNCTIONS,

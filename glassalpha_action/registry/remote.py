@@ -81,6 +81,8 @@ class Remote:
 
     @classmethod
     def _http(cls, text: str, token: SecretStr | None) -> Self:
+        if " " in text:
+            raise UserError("the ledger's URL holds a space: write it as %20")
         try:
             parts = urlsplit(text)
             host = f"[{parts.hostname}]" if ":" in (parts.hostname or "") else parts.hostname or ""

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import re
-import zlib
 from collections.abc import Container, Mapping, Sequence
 from dataclasses import dataclass, fields
 from datetime import UTC, date, datetime
@@ -13,24 +12,19 @@ from typing import Any, Literal, NamedTuple
 
 from pydantic_core import from_json
 
-from glassalpha_action.documents import UserError
-from glassalpha_action.records import Audit, canonical, failed, headline, sha256
+from glassalpha_action.documents import UserError, plain
+from glassalpha_action.records import Audit, canonical, sha256
 from glassalpha_action.registry import chain
+from glassalpha_action.registry.packing import CONTENT_LIMIT
 from glassalpha_action.vocabulary import Status
 
 FORMAT = "glassalpha-record/1"
+SCHEMA_VERSION = Audit.model_fields["schema_version"].default
 MOMENT = "%Y-%m-%dT%H:%M:%SZ"
 MOMENT_SHAPE = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ", re.ASCII)
-CONTENT_LIMIT = 64 << 20
-DIGITS = bytes.maketrans(b"123456789", b"000000000")
-LONG_NUMBER = tuple(before + b"0" * 16 for before in (b":", b"[", b",", b"-"))
+DIGITS = bytes.maketrans(b"123456789[,-", b"000000000:::")
+LONG_NUMBER = b":" + b"0" * 16
 STATUSES = {status.value: status for status in Status}
-MEASURED = ("metric", "attribute", "unit", "value", "exact", "reason", "low", "high", "confidence", "n")
-JUDGED = ("gate_id", "metric", "attribute", "severity", "outcome", "raw_outcome", "value", "low", "high", "n",
-          "comparison", "clause", "message")  # fmt: skip
-POLICY = ("name", "version", "effective_date", "citation", "owner", "next_review", "text")
-CARD = ("name", "version", "use_case", "owner", "developer", "validator", "tier", "lifecycle", "intended_use",
-        "limitations")  # fmt: skip
 
 Stage = Literal["main", "proposed"]
 STAGES: tuple[Stage, ...] = ("main", "proposed")
@@ -174,10 +168,9 @@ def audit_entry(
 def as_sealed(audit: Audit) -> dict[str, Any]:
     """The audit as plain data that its id fits; UserError (5) where there is none, as it was altered since.
 
-    An audit that an earlier version wrote is without the fields that came later.
+    Another writer may have written out what has its default: the audit is then as it was given.
     """
-    for earlier in (False, True):
-        found = audit.model_dump(mode="json", exclude_unset=earlier)
+    for found in (audit.content(), audit.model_dump(mode="json", exclude_unset=True)):
         if sha256(canonical({key: value for key, value in found.items() if key != "audit_id"})) == audit.audit_id:
             return found
     raise UserError(
@@ -195,30 +188,13 @@ def event_entry(event: Event) -> Entry:
     return Entry("event", event_id, "main", record, _encode(record))
 
 
-def compress(content: bytes) -> bytes:
-    """The content as kept: zlib, the same bytes for the same content."""
-    return zlib.compress(content, 4)
-
-
-def decompress(kept: bytes) -> bytes:
-    """The content of a kept record; ValueError where it is damaged or beyond 64 MB."""
-    inflate = zlib.decompressobj()
-    try:
-        content = inflate.decompress(kept, CONTENT_LIMIT)
-    except zlib.error as error:
-        raise ValueError(str(error)) from error
-    if not inflate.eof or inflate.unused_data:
-        raise ValueError("incomplete or too large")
-    return content
-
-
 def parse(content: bytes) -> Any:
     """Plain data from canonical JSON; ValueError where it is none, or nested too deeply.
 
     RFC 8785 writes doubles from 2**53 on as whole numbers: numbers so long are read as the doubles they were.
     """
-    found, digits = from_json(content), content.translate(DIGITS)
-    if any(start in digits for start in LONG_NUMBER):
+    found = from_json(content)
+    if LONG_NUMBER in content.translate(DIGITS):
         return json.loads(content, parse_int=lambda text: float(text) if len(text) > 15 else int(text))
     return found
 
@@ -226,7 +202,8 @@ def parse(content: bytes) -> Any:
 def read_entry(content: bytes) -> Entry:
     """The entry whose content is `content`; UserError (5) where that is no record, or its id does not fit it.
 
-    Neither is the audit checked against its schema nor are the bytes against RFC 8785: `Registry.verify` does both.
+    An audit is checked against its schema: what stands in the chain once can never be taken out. That the bytes are
+    those of RFC 8785, `Registry.verify` checks.
     """
     try:
         record: dict[str, Any] = parse(content)
@@ -234,15 +211,24 @@ def read_entry(content: bytes) -> Entry:
         if record["format"] != FORMAT or stage not in STAGES or len(content) > CONTENT_LIMIT:
             raise ValueError("it is of another format")
         if kind == "audit":
-            _require_day(record["audit"]["provenance"]["as_of"])
+            _require_version(record["audit"]["schema_version"])
+            # Strictly, as a row is made of what is written: a number that stands there as text is none.
+            _require_day(Audit.model_validate_json(audit_json(content, record), strict=True).provenance.as_of)
             require_moment(record["recorded_at"])
-        elif kind != "event":
+            _require_texts(record["metadata"], record["author"] or "", *(record.get("supersedes") or {}).values())
+        elif kind == "event":
+            said = Event(**record["event"])
+            require_moment(said.at)
+            _require_texts({}, said.kind, said.subject, said.by)
+            if not isinstance(said.body, dict):
+                raise ValueError("the body of the event is no object")
+        else:
             raise ValueError("it is neither an audit nor an event")
         fits = fitting_id(content, record) == identity
         if not fits:
             raise ValueError("its id does not fit its content")
     except (ValueError, TypeError, KeyError, AttributeError, RecursionError, UserError) as error:
-        raise UserError(f"what was handed over is no record: {error}", exit_code=5) from error
+        raise UserError(f"what was handed over is no record: {plain(str(error), 300)}", exit_code=5) from error
     return Entry(kind, identity, stage, record, content)
 
 
@@ -254,86 +240,19 @@ def fitting_id(content: bytes, record: Mapping[str, Any]) -> str:
     """
     if record["kind"] == "event":
         return sha256(canonical(record["event"]))
-    start = b'{"audit":{"audit_id":"%s",' % str(record["audit"]["audit_id"]).encode()
-    end = b"," + canonical({key: value for key, value in record.items() if key != "audit"})[1:]
-    if not (content.startswith(start) and content.endswith(end) and record["audit"]["audit_id"] == record["id"]):
+    audit = audit_json(content, record)
+    start = b'{"audit_id":"%s",' % str(record["audit"]["audit_id"]).encode()
+    if not (audit.startswith(start) and record["audit"]["audit_id"] == record["id"]):
         raise ValueError("its id does not fit its content")
-    return sha256(b"{" + content[len(start) : -len(end)])
+    return sha256(b"{" + audit[len(start) :])
 
 
-def derived(
-    record: Mapping[str, Any], seq: int, last_card: Mapping[str, Any] | None, known_policy: bool
-) -> dict[str, list[Cells]]:
-    """The rows of every table but `records` that record `seq` brings with it.
-
-    `last_card` is the model's row in `models` so far, `known_policy` whether `policies` has the audit's policy.
-    Raises KeyError, TypeError or ValueError where the record is damaged.
-    """
-    if record["kind"] == "event":
-        said = record["event"]
-        cells = {key: said[key] for key in ("kind", "subject", "at", "by")}
-        return {"events": [{"seq": seq, "id": record["id"], **cells, "body": canonical(said["body"]).decode()}]}
-    audit, policy = record["audit"], record["audit"]["policy"]
-    row = _audit_row(audit, record, seq)
-    card = {"seq": seq, "model_id": row["model_id"], **_card(audit, record["metadata"])}
-    changed = last_card is None or any(last_card[key] != card[key] for key in card if key != "seq")
-    return {
-        "audits": [row],
-        "gates": [_gate_row(v, seq, at) for at, v in enumerate(audit["verdicts"])],
-        "requirements": [
-            {"seq": seq, "position": at, "name": r["name"], "met": int(r["met"]), "message": r["message"]}
-            for at, r in enumerate(audit["requirements"])
-        ],
-        "measurements": [
-            {"seq": seq, "position": at, "params": _parameters(m["params"]), **{key: m[key] for key in MEASURED}}
-            for at, m in enumerate(audit["measurements"])
-        ],
-        "models": [card] if record["stage"] == "main" and changed else [],
-        "policies": [] if policy is None or known_policy else [
-            {"sha256": policy["sha256"], "seq": seq, "policy_id": policy["id"], **{key: policy[key] for key in POLICY}}
-        ],
-    }  # fmt: skip
-
-
-def _parameters(params: Mapping[str, Any]) -> str:
-    return canonical(params).decode() if params else "{}"
-
-
-def _card(audit: Mapping[str, Any], metadata: Mapping[str, str]) -> Cells:
-    model, policy = audit["model"], audit["policy"]
-    return {key: model[key] for key in CARD} | {
-        "team": metadata.get("team") or model["team"],
-        "cost_center": metadata.get("cost_center"),
-        "next_review": metadata.get("next_review") or (policy["next_review"] if policy else None),
-    }
-
-
-def _audit_row(audit: Mapping[str, Any], record: Mapping[str, Any], seq: int) -> Cells:
-    card, policy, provenance = _card(audit, record["metadata"]), audit["policy"] or {}, audit["provenance"]
-    unmet = sum(not requirement["met"] for requirement in audit["requirements"])
-    corrected = record.get("supersedes") or {}
-    return {
-        "seq": seq, "audit_id": record["id"], "stage": record["stage"], "as_of": provenance["as_of"],
-        "recorded_at": record["recorded_at"], "author": record["author"], "model_id": audit["model"]["id"],
-        "model_name": card["name"], "model_version": card["version"],
-        **{key: card[key] for key in ("use_case", "team", "cost_center", "owner", "tier", "lifecycle")},
-        "status": audit["status"], "enforced": int(audit["enforced"]),
-        "headline": headline(audit["status"], audit["enforced"]), "profile": audit["profile"],
-        "failed_gates": sum(failed(v["severity"], v["outcome"]) for v in audit["verdicts"]) + unmet,
-        "policy_id": policy.get("id"), "policy_version": policy.get("version"), "policy_sha256": policy.get("sha256"),
-        "model_sha256": provenance["model_sha256"], "git_commit": provenance["git_commit"],
-        "data_rows": audit["data"]["rows"], "metadata": canonical(record["metadata"]).decode(),
-        "supersedes": corrected.get("audit_id"), "reason": corrected.get("reason"),
-    }  # fmt: skip
-
-
-def _gate_row(verdict: Mapping[str, Any], seq: int, position: int) -> Cells:
-    limits = verdict["threshold"]
-    low, high = limits if isinstance(limits, list | tuple) else (limits, None)
-    return {
-        "seq": seq, "position": position, "gate_name": verdict["gate"], "threshold": low, "threshold_high": high,
-        "failed": int(failed(verdict["severity"], verdict["outcome"])), **{key: verdict[key] for key in JUDGED},
-    }  # fmt: skip
+def audit_json(content: bytes, record: Mapping[str, Any]) -> bytes:
+    """The audit's canonical JSON: the bytes in the record's `content`, which begins with it; ValueError if not."""
+    end = b"," + canonical({key: value for key, value in record.items() if key != "audit"})[1:]
+    if not (content.startswith(b'{"audit":') and content.endswith(end)):
+        raise ValueError("its id does not fit its content")
+    return content[len(b'{"audit":') : -len(end)]
 
 
 def query_row(cells: Sequence[Any]) -> Row:
@@ -343,6 +262,17 @@ def query_row(cells: Sequence[Any]) -> Row:
     row[ENFORCED_AT] = bool(row[ENFORCED_AT])
     row[METADATA_AT] = json.loads(row[METADATA_AT]) if row[METADATA_AT] != "{}" else {}
     return Row._make(row)
+
+
+def _require_texts(named: Mapping[str, object], *others: object) -> None:
+    if not all(isinstance(text, str) for text in (*named.values(), *others)):
+        raise ValueError("who recorded it, or what was said with it, is no text")
+
+
+def _require_version(version: object) -> None:
+    if version != SCHEMA_VERSION:
+        shown = f"{str(version)[:20]!r}, not {SCHEMA_VERSION!r}"
+        raise UserError(f"its audit is of schema {shown}: upgrade glassalpha-action")
 
 
 def _require_correction(audit: Audit, stage: Stage, supersedes: Supersedes) -> None:
@@ -379,7 +309,21 @@ def _encode(record: Mapping[str, Any]) -> bytes:
         parse(content)
     except (ValueError, RecursionError) as error:
         # What could not be read again would stand in the chain for ever.
-        raise UserError(f"the record cannot be written as canonical JSON: {error}") from error
+        raise UserError(f"the record cannot be written as canonical JSON: {_why(error)}") from error
     if len(content) > CONTENT_LIMIT:
         raise UserError(f"the record is larger than {CONTENT_LIMIT >> 20} MB", exit_code=4)
     return content
+
+
+def _why(error: Exception) -> str:
+    import rfc8785
+
+    if isinstance(error, rfc8785.IntegerDomainError):
+        return "a whole number in it is 2**53 or more, which JSON does not keep: write it as text, in quotation marks"
+    if isinstance(error, rfc8785.FloatDomainError):
+        return "a number in it is infinite or none: write it as text, in quotation marks"
+    if isinstance(error, RecursionError) or "recursion" in str(error):
+        return "it is nested too deeply"
+    if isinstance(error, rfc8785.CanonicalizationError):
+        return "a text in it holds half of a character (a lone surrogate)"
+    return plain(str(error), 100)

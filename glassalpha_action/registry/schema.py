@@ -16,9 +16,17 @@ CREATE TABLE records ( -- the chain: one row per submitted audit or event; every
   id TEXT NOT NULL, -- audit_id, or the digest of the event
   stage TEXT NOT NULL CHECK (stage IN ('main', 'proposed')), -- proposed: from a pull request
   digest TEXT NOT NULL, -- SHA-256 of the content
-  link TEXT NOT NULL UNIQUE, -- SHA-256 over the previous link, seq and digest
-  content BLOB NOT NULL, -- the record as canonical JSON (RFC 8785), compressed with zlib
+  link TEXT NOT NULL, -- SHA-256 over the previous link, seq and digest
+  content BLOB NOT NULL, -- the record as canonical JSON (RFC 8785) without its parts, compressed with zlib
+  parts TEXT NOT NULL, -- the parts to put back and at which byte of the whole, such as 7075:1 40310:2
   UNIQUE (id, stage)
+)"""
+PARTS = """
+CREATE TABLE parts ( -- one row per glossary or policy, which many records share: their bytes are kept once
+  id INTEGER PRIMARY KEY, -- 1, 2, 3, ... in the order in which records brought them
+  seq INTEGER NOT NULL REFERENCES records (seq), -- the record that brought it
+  sha256 TEXT NOT NULL UNIQUE, -- SHA-256 of the content
+  content BLOB NOT NULL -- JSON as it stands in the record, compressed with zlib
 )"""
 AUDITS = """
 CREATE TABLE audits ( -- one row per audit
@@ -72,35 +80,39 @@ CREATE TABLE gates ( -- one row per gate of an audit
   threshold REAL,
   threshold_high REAL, -- the upper end where the comparison is between
   clause TEXT,
-  message TEXT NOT NULL,
   PRIMARY KEY (seq, position)
-)"""
+) WITHOUT ROWID"""
 REQUIREMENTS = """
 CREATE TABLE requirements ( -- one row per reproducibility requirement of an audit
   seq INTEGER NOT NULL REFERENCES audits (seq),
   position INTEGER NOT NULL,
   name TEXT NOT NULL,
   met INTEGER NOT NULL,
-  message TEXT NOT NULL,
   PRIMARY KEY (seq, position)
-)"""
-MEASUREMENTS = """
-CREATE TABLE measurements ( -- one row per measurement of an audit
-  seq INTEGER NOT NULL REFERENCES audits (seq),
-  position INTEGER NOT NULL,
+) WITHOUT ROWID"""
+METRICS = """
+CREATE TABLE metrics ( -- one row per metric at its parameters, for one attribute
+  id INTEGER PRIMARY KEY,
+  seq INTEGER NOT NULL REFERENCES audits (seq), -- the first audit that measured it
   metric TEXT NOT NULL,
   params TEXT NOT NULL, -- JSON object: the metric's parameters where they are not the usual ones
   attribute TEXT, -- the protected attribute, where the metric compares groups
   unit TEXT NOT NULL,
+  confidence REAL -- of the intervals
+)"""
+MEASURED = """
+CREATE TABLE measured ( -- one row per measurement of an audit; the view measurements shows them by name
+  seq INTEGER NOT NULL REFERENCES audits (seq),
+  position INTEGER NOT NULL, -- 0, 1, ... in the audit's order
+  metric_id INTEGER NOT NULL, -- the row of metrics
   value REAL, -- NULL where it could not be measured
   exact TEXT, -- the value as a fraction, where it is a ratio of counts
   reason TEXT, -- why there is no value
-  low REAL,
+  low REAL, -- the interval of the value
   high REAL,
-  confidence REAL,
-  n INTEGER NOT NULL,
+  n INTEGER NOT NULL, -- rows
   PRIMARY KEY (seq, position)
-)"""
+) WITHOUT ROWID"""
 MODELS = """
 CREATE TABLE models ( -- one row per model and change of its description on main; the one with the highest seq holds
   seq INTEGER PRIMARY KEY REFERENCES audits (seq), -- the audit that brought it
@@ -155,12 +167,18 @@ CREATE VIEW standing AS -- the audit that counts for each model: the latest on m
 INVENTORY = """
 CREATE VIEW inventory AS -- each model as last described on main
   SELECT m.* FROM models m WHERE m.seq IN (SELECT max(seq) FROM models GROUP BY model_id)"""
-VIEWS = (STANDING, INVENTORY)
+MEASUREMENTS = """
+CREATE VIEW measurements AS -- each measurement of each audit with what was measured
+  SELECT d.seq, d.position, k.metric, k.params, k.attribute, k.unit, d.value, d.exact, d.reason, d.low, d.high,
+    k.confidence, d.n
+  FROM measured d JOIN metrics k ON k.id = d.metric_id"""
+VIEWS = (STANDING, INVENTORY, MEASUREMENTS)
 INDEXES = (
     "CREATE INDEX audits_latest ON audits (stage, model_id, as_of, seq, audit_id)",
     "CREATE INDEX audits_id ON audits (audit_id)",
     "CREATE INDEX audits_supersedes ON audits (supersedes) WHERE supersedes IS NOT NULL",
     "CREATE INDEX gates_failed ON gates (seq) WHERE failed = 1",
+    "CREATE INDEX metrics_metric ON metrics (metric)",
     "CREATE INDEX models_id ON models (model_id, seq)",
     "CREATE INDEX events_subject ON events (subject, kind)",
 )
@@ -168,16 +186,16 @@ INDEXES = (
 NEXT_ONLY = """
 CREATE TRIGGER records_next_only BEFORE INSERT ON records
 WHEN NEW.seq IS NOT (SELECT coalesce(max(seq), 0) + 1 FROM records)
-  OR EXISTS (SELECT 1 FROM records WHERE link = NEW.link OR (id = NEW.id AND stage = NEW.stage))
+  OR EXISTS (SELECT 1 FROM records WHERE id = NEW.id AND stage = NEW.stage)
 BEGIN SELECT RAISE(ABORT, 'the registry is append-only'); END"""
-TABLES = ("records", "audits", "gates", "requirements", "measurements", "models", "policies", "events")
+TABLES = ("records", "parts", "audits", "gates", "requirements", "metrics", "measured", "models", "policies", "events")
 UNCHANGED = tuple(
     f"CREATE TRIGGER {table}_no_{action.lower()} BEFORE {action} ON {table} "
     "BEGIN SELECT RAISE(ABORT, 'the registry is append-only'); END"
     for table in TABLES
     for action in ("UPDATE", "DELETE")
 )
-CREATE = (RECORDS, AUDITS, GATES, REQUIREMENTS, MEASUREMENTS, MODELS, POLICIES, EVENTS)
+CREATE = (RECORDS, PARTS, AUDITS, GATES, REQUIREMENTS, METRICS, MEASURED, MODELS, POLICIES, EVENTS)
 SCHEMA_1 = (*CREATE, *VIEWS, *INDEXES, NEXT_ONLY, *UNCHANGED)
 
 

@@ -29,7 +29,7 @@ NO_HARD_LINKS = {errno.EPERM, errno.ENOTSUP, errno.EOPNOTSUPP, errno.EMLINK, err
 
 
 class SQLiteRegistry(Registry):
-    """A registry in the file `path`; `create` makes one where there is no file."""
+    """A registry in the file `path`; `create` makes one where there is no file, `fill` fills it before it is there."""
 
     def __init__(
         self,
@@ -38,6 +38,7 @@ class SQLiteRegistry(Registry):
         create: bool = False,
         clock: Callable[[], date] | None = None,
         wait_seconds: float = WAIT_SECONDS,
+        fill: Callable[[Registry], object] | None = None,
     ) -> None:
         super().__init__(_printable(path), clock)
         self._path = Path(path)
@@ -45,7 +46,7 @@ class SQLiteRegistry(Registry):
         with self._explained():
             _require_place(self._path, self.name, create)
             if create and not self._path.exists():
-                self._create()
+                self._create(fill)
             self._connection = _open(self._path, "rw", wait_seconds)
         try:
             with self._explained():
@@ -130,7 +131,7 @@ class SQLiteRegistry(Registry):
     def _pragma(self, name: str) -> int:
         return int(self.fetch(f"PRAGMA {name}")[0][name])
 
-    def _create(self) -> None:
+    def _create(self, fill: Callable[[Registry], object] | None) -> None:
         """Make the registry under another name, then give it its own if that is still free: nobody sees half of one."""
         draft = self._path.with_name(f".{secrets.token_hex(8)}.new")
         try:
@@ -138,6 +139,9 @@ class SQLiteRegistry(Registry):
                 connection.execute("BEGIN IMMEDIATE")
                 _migrate(connection)
                 connection.execute("COMMIT")
+            if fill:
+                with SQLiteRegistry(str(draft), wait_seconds=self._wait) as made:
+                    fill(made)
             _give_name(draft, self._path)
         finally:
             draft.unlink(missing_ok=True)

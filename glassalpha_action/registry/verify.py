@@ -4,18 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Any, Protocol
 
 from pydantic import ValidationError
 
 from glassalpha_action.documents import UserError
 from glassalpha_action.records import Audit, canonical, sha256
-from glassalpha_action.registry import chain, rows, schema
+from glassalpha_action.registry import chain, derived, packing, rows, schema
+from glassalpha_action.registry.derived import Known
 from glassalpha_action.registry.rows import Cells, Event
 
-DERIVED = ("audits", "gates", "requirements", "measurements", "models", "policies", "events")
-ORDER = {"gates": "position", "requirements": "position", "measurements": "position"}
+DERIVED = tuple(table for table in schema.TABLES if table != "records")
+ORDER = {"gates": "position", "requirements": "position", "measured": "position", "parts": "id", "metrics": "id"}
 Rejudge = Callable[[Audit], list[str]]
+Part = Callable[[int], bytes]
+PARTS_KEPT = 64
 
 
 class Fetch(Protocol):
@@ -31,8 +35,7 @@ class Walk:
 
     seq: int = 0
     link: str = chain.GENESIS
-    cards: dict[str, Cells] = field(default_factory=dict)
-    policies: set[str] = field(default_factory=set)
+    known: Known = field(default_factory=Known)
     standing: dict[str, str] = field(default_factory=dict)
     counts: dict[str, int] = field(default_factory=lambda: dict.fromkeys(DERIVED, 0))
 
@@ -40,12 +43,12 @@ class Walk:
 def problems(fetch: Fetch, anchor: str | None, rejudge: Rejudge | None) -> list[str]:
     """Everything wrong with the registry behind `fetch`, in the order of the chain."""
     at, expected_link = chain.read_anchor(anchor) if anchor else (0, chain.GENESIS)
-    walk, found = Walk(), list[str]()
+    walk, found, part = Walk(), list[str](), parts_reader(fetch)
     if at == 0 and not chain.GENESIS.startswith(expected_link):
         found.append(f"anchor {anchor}: no chain begins so")
     for (seq,) in [tuple(row.values()) for row in fetch("SELECT seq FROM records ORDER BY seq")]:
         kept = fetch("SELECT * FROM records WHERE seq = :seq", {"seq": seq})[0]
-        found += [f"record {seq}: {problem}" for problem in _record_problems(fetch, kept, walk, rejudge)]
+        found += [f"record {seq}: {problem}" for problem in _record_problems(fetch, part, kept, walk, rejudge)]
         if seq == at and not str(kept["link"]).startswith(expected_link):
             found.append(f"record {seq}: its link is not the anchor's: records up to here were altered since")
     if at > walk.seq:
@@ -53,18 +56,33 @@ def problems(fetch: Fetch, anchor: str | None, rejudge: Rejudge | None) -> list[
     return found + list(_surplus(fetch, walk)) + list(_view_problems(fetch))
 
 
-def read_audit(kept: Mapping[str, Any]) -> Audit:
-    """The audit in a row of `records`; UserError (5) where it is damaged or its digest does not fit."""
+def parts_reader(fetch: Fetch) -> Part:
+    """Reads a part that records share, once; ValueError where there is none of that number or it is damaged."""
+
+    @lru_cache(maxsize=PARTS_KEPT)
+    def part(number: int) -> bytes:
+        found = fetch("SELECT content FROM parts WHERE id = :id", {"id": number})
+        if not found:
+            raise ValueError(f"part {number} of it is missing")
+        return packing.decompress(found[0]["content"])
+
+    return part
+
+
+def read_audit(kept: Mapping[str, Any], part: Part) -> tuple[Audit, bytes]:
+    """The audit in a row of `records` and its canonical JSON; UserError (5) where it is damaged or altered."""
     try:
-        return Audit.model_validate(_content(kept)["audit"])
+        content = _bytes(kept, part)
+        record = rows.parse(content)
+        return Audit.model_validate(record["audit"]), rows.audit_json(content, record)
     except (ValueError, TypeError, KeyError) as error:
         raise _damaged(kept) from error
 
 
-def read_event(kept: Mapping[str, Any]) -> Event:
+def read_event(kept: Mapping[str, Any], part: Part) -> Event:
     """The event in a row of `records`; UserError (5) where it is damaged or its digest does not fit."""
     try:
-        return Event(**_content(kept)["event"])
+        return Event(**rows.parse(_bytes(kept, part))["event"])
     except (ValueError, TypeError, KeyError) as error:
         raise _damaged(kept) from error
 
@@ -75,27 +93,22 @@ def _damaged(kept: Mapping[str, Any]) -> UserError:
     )
 
 
-def read_content(kept: Mapping[str, Any]) -> bytes:
+def read_content(kept: Mapping[str, Any], part: Part) -> bytes:
     """The canonical JSON in a row of `records`; UserError (5) where it is damaged or its digest does not fit."""
     try:
-        return _bytes(kept)
+        return _bytes(kept, part)
     except (ValueError, TypeError) as error:
         raise _damaged(kept) from error
 
 
-def _bytes(kept: Mapping[str, Any]) -> bytes:
-    content = rows.decompress(kept["content"])
+def _bytes(kept: Mapping[str, Any], part: Part) -> bytes:
+    content = packing.join(kept["content"], kept["parts"], part)
     if sha256(content) != kept["digest"]:
         raise ValueError("its content is not what its digest says")
     return content
 
 
-def _content(kept: Mapping[str, Any]) -> dict[str, Any]:
-    record: dict[str, Any] = rows.parse(_bytes(kept))
-    return record
-
-
-def _record_problems(fetch: Fetch, kept: Cells, walk: Walk, rejudge: Rejudge | None) -> Iterator[str]:
+def _record_problems(fetch: Fetch, part: Part, kept: Cells, walk: Walk, rejudge: Rejudge | None) -> Iterator[str]:
     if kept["seq"] != walk.seq + 1:
         yield f"record {walk.seq + 1} is missing before it"
     elif kept["link"] != chain.link(walk.link, kept["seq"], kept["digest"]):
@@ -103,18 +116,21 @@ def _record_problems(fetch: Fetch, kept: Cells, walk: Walk, rejudge: Rejudge | N
     # The stored link carries on, so that one broken record is not reported as all those after it.
     walk.seq, walk.link = kept["seq"], str(kept["link"])
     try:
-        content = _bytes(kept)
+        content = _bytes(kept, part)
         record = rows.parse(content)
-        expected = rows.derived(record, kept["seq"], *_known(record, walk))
-        yield from _identity_problems(kept, content, record, rejudge)
-    except ValidationError:
-        yield "it holds no audit that this version can read"
-        return
+        parts, places = derived.parts(packing.split(content)[1], kept["seq"], walk.known)
+        expected = {"parts": parts, **derived.derived(record, kept["seq"], walk.known)}
     except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
         yield f"it cannot be read: {error}"
         return
-    yield from _correction_problems(expected, walk)
     _remember(expected, walk)
+    try:
+        yield from _identity_problems(kept, content, record, rejudge)
+    except (ValidationError, KeyError):
+        yield "it holds no audit that this version can read"
+    if kept["parts"] != places:
+        yield "its parts are not where they belong"
+    yield from _correction_problems(expected, walk)
     for table, cells in expected.items():
         stored = fetch(
             f"SELECT * FROM {table} WHERE seq = :seq ORDER BY {ORDER.get(table, 'seq')}",  # noqa: S608
@@ -122,11 +138,6 @@ def _record_problems(fetch: Fetch, kept: Cells, walk: Walk, rejudge: Rejudge | N
         )
         if stored != cells:
             yield f"its rows in {table} are not those of the record{_first_difference(stored, cells)}"
-
-
-def _known(record: Mapping[str, Any], walk: Walk) -> tuple[Cells | None, bool]:
-    audit = record.get("audit") or {"model": {"id": ""}, "policy": None}
-    return walk.cards.get(audit["model"]["id"]), bool(audit["policy"]) and audit["policy"]["sha256"] in walk.policies
 
 
 def _correction_problems(expected: Mapping[str, list[Cells]], walk: Walk) -> Iterator[str]:
@@ -141,8 +152,7 @@ def _correction_problems(expected: Mapping[str, list[Cells]], walk: Walk) -> Ite
 
 
 def _remember(expected: Mapping[str, list[Cells]], walk: Walk) -> None:
-    walk.cards |= {card["model_id"]: card for card in expected.get("models", ())}
-    walk.policies |= {policy["sha256"] for policy in expected.get("policies", ())}
+    walk.known.learn(expected)
     for table, cells in expected.items():
         walk.counts[table] += len(cells)
 
@@ -185,6 +195,8 @@ def _surplus(fetch: Fetch, walk: Walk) -> Iterator[str]:
 
 def _view_problems(fetch: Fetch) -> Iterator[str]:
     for name, query in schema.view_queries():
-        ours = fetch(f"SELECT * FROM ({query}) ours ORDER BY seq")  # noqa: S608
-        if fetch(f"SELECT * FROM {name} ORDER BY seq") != ours:  # noqa: S608
+        shown = fetch(f"SELECT count(*) AS count FROM {name}")  # noqa: S608
+        ours = fetch(f"SELECT count(*) AS count FROM ({query}) ours")  # noqa: S608
+        lost = fetch(f"SELECT * FROM ({query}) ours EXCEPT SELECT * FROM {name} LIMIT 1")  # noqa: S608
+        if shown != ours or lost:
             yield f"the view {name} does not show what it should: it was altered"

@@ -11,6 +11,7 @@ from functools import cache
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
+from glassalpha_action.policy.binding import TASKS
 from glassalpha_action.policy.schema import Gate, Policy
 from glassalpha_action.policy.sentences import REQUIREMENTS, level
 from glassalpha_action.records import Change, Definition
@@ -151,6 +152,8 @@ def _gate(gate: Gate, metric: Definition, policy: Policy) -> GateLine:
         does = "ERROR - asks for review while the policy is advisory"
     if gate.enforce_from:
         does += f" from {_spelled(gate.enforce_from)}; until then a warning"
+    if gate.applies_to:
+        does += f"; {TASKS[gate.applies_to.task]} only"
     return GateLine(gate.name, asks, does)
 
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from glassalpha_action.records import Audit, DataSummary, Level, Verdict
 from glassalpha_action.report import words
-from glassalpha_action.vocabulary import Outcome, Unit
+from glassalpha_action.vocabulary import Outcome, Unit, first_sentence
 
 Definitions = tuple[tuple[str, str], ...]
 SMALL_GROUP = 30
@@ -233,9 +233,7 @@ def definitions(audit: Audit) -> tuple[Definitions, Definitions]:
 
 def _defined(audit: Audit, metrics: Iterable[str]) -> Definitions:
     known = [audit.glossary[metric] for metric in dict.fromkeys(metrics) if metric in audit.glossary]
-    return tuple(
-        (words.name(d.title), d.definition) for d in known if words.first_sentence(d.definition) != d.definition
-    )
+    return tuple((words.name(d.title), d.definition) for d in known if first_sentence(d.definition) != d.definition)
 
 
 def provenance(audit: Audit) -> tuple[Fact, ...]:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from glassalpha_action.records import AttributeSummary, Audit, Group, Measurement
 from glassalpha_action.report import charts, words
 from glassalpha_action.report.charts import Plot
-from glassalpha_action.vocabulary import Better
+from glassalpha_action.vocabulary import Better, first_sentence
 
 MOST_COLUMNS = 5
 MOST_ROWS = 8
@@ -132,7 +132,7 @@ def _metrics(audit: Audit, found: list[Measurement]) -> Iterator[Metric]:
         lines = tuple(_line(member) for member in members)
         yield Metric(
             words.name(members[0].title),
-            words.first_sentence(definition.definition) if definition else "",
+            first_sentence(definition.definition) if definition else "",
             BETTER[members[0].better],
             lines,
         )

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from glassalpha_action.records import Audit, Definition, Judged, Measurement, Verdict
 from glassalpha_action.report import rules, words
 from glassalpha_action.report.words import Look
-from glassalpha_action.vocabulary import Outcome, Severity, Status
+from glassalpha_action.vocabulary import Outcome, Severity, Status, first_sentence
 
 RANK = (Outcome.FAIL, Outcome.ERROR, Outcome.MISSING, Outcome.INCONCLUSIVE, Outcome.WAIVED)
 BESIDE = {
@@ -168,7 +168,7 @@ def _gate(verdict: Verdict, audit: Audit) -> Gate:
     return Gate(
         name=words.name(verdict.gate),
         metric=words.name(verdict.title),
-        definition=words.first_sentence(definition.definition) if definition else "",
+        definition=first_sentence(definition.definition) if definition else "",
         issue=_issue(verdict, definition),
         look=words.OUTCOMES[verdict.outcome],
         raw=_raw(verdict),

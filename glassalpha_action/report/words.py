@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import unicodedata
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -144,11 +143,6 @@ def sentence(text: str) -> str:
     """`text` with a capital letter and a full stop."""
     text = text.strip()
     return f"{text[:1].upper()}{text[1:]}{'' if text.endswith(('.', '!', '?', '…', ')')) else '.'}" if text else ""
-
-
-def first_sentence(text: str) -> str:
-    """The first sentence of a definition: what a reader needs beside the number."""
-    return re.split(r"\n\s*\n|(?<=[^\W_][.!?])(?<!e\.g\.)(?<!i\.e\.)(?<!vs\.)\s+", text, maxsplit=1)[0]
 
 
 def requirement(identifier: str) -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +11,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from glassalpha_action.cli.main import main
+from glassalpha_action.records import Audit
 from tests.cli.conftest import Run
 from tests.workspace import CONFIG, POLICY, make, table
 
@@ -20,7 +20,7 @@ AUDIT = (*INPUTS, "--as-of", "2025-01-05", "--output", "out/r.json")
 
 
 def record(folder: Path) -> Any:
-    return json.loads((folder / "out" / "r.json").read_bytes())
+    return Audit.model_validate_json((folder / "out" / "r.json").read_bytes()).model_dump(mode="json")
 
 
 def files(folder: Path) -> set[str]:
@@ -247,7 +247,7 @@ def test_several_mistakes_at_once(run: Run, tmp_path: Path) -> None:
     code, _, err = run(*AUDIT)
     assert code == 2
     assert [line.split(": ")[0] for line in err.splitlines()] == ["audit.yaml:4", "audit.yaml:13"]
-    make(tmp_path, policy=POLICY.replace("roc_auc", "auc").replace("demographic_parity_difference", "dp"))
+    make(tmp_path, policy=POLICY.replace("roc_auc", "rock_auc").replace("demographic_parity_difference", "dp"))
     assert [line.split(": ")[0] for line in run(*AUDIT)[2].splitlines()] == ["policy.yaml:5", "policy.yaml:9"]
     make(tmp_path, rows="a,b\n1,2\n")
     assert len(run(*AUDIT)[2].splitlines()) == 3

@@ -10,6 +10,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 from glassalpha_action import shipped
+from glassalpha_action.cli.main import main
 from glassalpha_action.cli.policy import find_policy, policy
 from glassalpha_action.documents import UserError
 from glassalpha_action.registry import connect
@@ -304,3 +305,23 @@ def test_list_shows_every_pack_and_nothing_else() -> None:
     assert names == sorted(p.stem for p in shipped.policies().glob("*.yaml") if p.name != "citations.yaml")
     assert all(name in text for name in names)
     assert "not the law's" in text
+
+
+def test_the_schema_of_a_waiver_is_printed_too(capsys: pytest.CaptureFixture[str]) -> None:
+    titles = []
+    for more in ([], ["--waiver"]):
+        with pytest.raises(SystemExit) as caught:
+            main(["policy", "schema", *more])
+        assert caught.value.code == 0
+        titles.append(json.loads(capsys.readouterr().out)["title"])
+    assert titles == ["A glassalpha policy", "A waiver of one gate for one model"]
+
+
+def test_a_metric_may_be_called_auc(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "p.yaml").write_text(
+        'policy_name: P\nversion: "1"\ngates: [{name: G, metric: auc, comparison: present, rationale: r}]\n'
+    )
+    with pytest.raises(SystemExit) as caught:
+        main(["policy", "explain", str(tmp_path / "p.yaml")])
+    assert caught.value.code == 0
+    assert "(`roc_auc`) must be measured" in capsys.readouterr().out

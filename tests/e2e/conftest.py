@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import shutil
@@ -10,6 +11,7 @@ import sys
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pytest
 import yaml
@@ -52,26 +54,35 @@ class Action:
 
     engine: Engine
 
-    def run(self, workspace: Path, event: str = "pull_request.opened", **inputs: str) -> Ran:
+    def run(
+        self, workspace: Path, event: str = "pull_request.opened", *, server: str | None = None,
+        payload: Mapping[str, Any] | None = None, **inputs: str,
+    ) -> Ran:  # fmt: skip
+        """Run on that event; `payload` replaces parts of what the event says, `server` is this host's git server."""
         files = workspace.parent / f"{workspace.name}_files"
         shutil.rmtree(files, ignore_errors=True)
         (files / "commands").mkdir(parents=True)
         (files / "workflow").mkdir()
-        shutil.copy(EVENTS / f"{event}.json", files / "workflow" / "event.json")
+        told = json.loads((EVENTS / f"{event}.json").read_bytes()) | (payload or {})
+        (files / "workflow" / "event.json").write_text(json.dumps(told))
         for name in ("output", "summary"):
             (files / "commands" / name).touch()
             os.chown(files / "commands" / name, RUNNER, RUNNER)
         mounts = {workspace: "/github/workspace", files / "commands": "/github/file_commands",
                   files / "workflow": "/github/workflow"}  # fmt: skip
-        told = {"CI": "true", "GITHUB_ACTIONS": "true", "GITHUB_WORKSPACE": "/github/workspace",
-                "GITHUB_EVENT_NAME": event.partition(".")[0], "GITHUB_EVENT_PATH": "/github/workflow/event.json",
-                "GITHUB_OUTPUT": "/github/file_commands/output", "GITHUB_STEP_SUMMARY": "/github/file_commands/summary",
-                "GITHUB_REPOSITORY": "Codertocat/Hello-World", "GITHUB_RUN_ID": "1", "HOME": "/github/home",
-                **_inputs({name.replace("_", "-"): value for name, value in inputs.items()})}  # fmt: skip
+        variables = {
+            "CI": "true", "GITHUB_ACTIONS": "true", "GITHUB_WORKSPACE": "/github/workspace",
+            "GITHUB_EVENT_NAME": event.partition(".")[0], "GITHUB_EVENT_PATH": "/github/workflow/event.json",
+            "GITHUB_OUTPUT": "/github/file_commands/output", "GITHUB_STEP_SUMMARY": "/github/file_commands/summary",
+            "GITHUB_REPOSITORY": "Codertocat/Hello-World", "GITHUB_RUN_ID": "1", "HOME": "/github/home",
+            **({"GITHUB_SERVER_URL": server} if server else {}),
+            **_inputs({name.replace("_", "-"): value for name, value in inputs.items()}),
+        }  # fmt: skip
         made = self.engine.docker(
             "run", "--rm", "--workdir", "/github/workspace",
             *(word for host, inside in mounts.items() for word in ("--volume", f"{host}:{inside}")),
-            *(word for name, value in told.items() for word in ("--env", f"{name}={value}")),
+            *(word for name, value in variables.items() for word in ("--env", f"{name}={value}")),
+            *(["--network", "host"] if server else []),
             IMAGE, check=False, timeout=300,
         )  # fmt: skip
         return Ran(made.returncode, made.stdout + made.stderr, read_outputs(files / "commands" / "output"),
@@ -115,17 +126,23 @@ def action(engine: Engine, workflow: Workflow) -> Action:
 @pytest.fixture(scope="session")
 def workflow(engine: Engine, checkout: Path) -> Workflow:
     """A workflow with `uses: ./`, run by a local runner on the payload of a pull request."""
+    return run_workflow(engine, checkout, "pull_request", EVENTS / "pull_request.opened.json",
+                        "--secret", "GITHUB_TOKEN=none")  # fmt: skip
+
+
+def run_workflow(engine: Engine, checkout: Path, event: str, payload: Path, *options: str) -> Workflow:
+    """What the checkout's workflows for that event do, by a local runner."""
     act = Path(sys.executable).with_name("act")
     if not act.is_file():
         unavailable("act is not installed beside this Python")
     home = checkout.with_name("home")
-    (home / ".config" / "act").mkdir(parents=True)
+    (home / ".config" / "act").mkdir(parents=True, exist_ok=True)
     (home / ".config" / "act" / "actrc").touch()
     environment = {**engine.environment, "HOME": str(home)}
     ran = subprocess.run(
-        [act, "pull_request", "--rm", "--bind", "--eventpath", EVENTS / "pull_request.opened.json", "--pull=false",
-         "--platform", f"ubuntu-latest={BASE}", "--action-offline-mode", "--network", "host", "--secret",
-         "GITHUB_TOKEN=none", "--container-daemon-socket", environment.get("DOCKER_HOST", "unix:///var/run/docker.sock")],
+        [act, event, "--rm", "--bind", "--eventpath", payload, "--pull=false", *options,
+         "--platform", f"ubuntu-latest={BASE}", "--action-offline-mode", "--network", "host",
+         "--container-daemon-socket", environment.get("DOCKER_HOST", "unix:///var/run/docker.sock")],
         cwd=checkout, env=environment, capture_output=True, text=True, timeout=900, check=False,
     )  # fmt: skip
     return Workflow(ran.returncode, ran.stdout + ran.stderr, checkout)
@@ -147,6 +164,7 @@ def checkout(examples: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     shutil.rmtree(folder / ".github", ignore_errors=True)
     (folder / ".github" / "workflows").mkdir(parents=True)
     shutil.copy(Path(__file__).with_name("workflow.yml"), folder / ".github" / "workflows" / "audit.yml")
+    shutil.copy(Path(__file__).with_name("record.yml"), folder / ".github" / "workflows" / "record.yml")
     commit(folder)
     return folder
 

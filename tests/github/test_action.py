@@ -9,6 +9,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 from glassalpha_action.cli.action import action
+from tests.credentials import IN_AN_ADDRESS as PASSWORD
 from tests.github.test_commands import read
 
 
@@ -61,7 +62,7 @@ def test_a_folder_that_is_not_there_is_a_wrong_input(workspace: Path) -> None:
 
 
 def test_a_password_in_the_registrys_address_is_not_shown(workspace: Path) -> None:
-    ran = invoke(workspace, mode="site", registry_url="postgresql://me:hunter2@db/registry")
+    ran = invoke(workspace, mode="site", registry_branch="none", registry_url=f"postgresql://me:{PASSWORD}@db/registry")
     assert ran.return_value == 4
     written = (workspace.parent / "output").read_text() + (workspace.parent / "summary").read_text()
-    assert "hunter2" not in ran.output + written
+    assert PASSWORD not in ran.output + written

@@ -23,10 +23,13 @@ def test_a_pull_request_proposes(action: str) -> None:
                              commit="ec26c3e57ca3a959ca5aad62de7213c562f8c821")  # fmt: skip
 
 
-def test_a_fork_proposes_too() -> None:
+@pytest.mark.parametrize("repository", [{"full_name": "stranger/Hello-World"}, None, {}])
+def test_a_fork_is_judged_and_not_recorded(repository: dict[str, str] | None) -> None:
     event = payload("pull_request.opened")
-    event["pull_request"]["head"]["repo"]["full_name"] = "stranger/Hello-World"
-    assert find_activity("pull_request", event).stage == "proposed"
+    event["pull_request"]["head"]["repo"] = repository
+    found = find_activity("pull_request", event)
+    assert found.stage is None
+    assert "comes from a fork, whose token cannot write" in found.reason
 
 
 def test_only_a_push_to_the_default_branch_stands() -> None:

@@ -33,6 +33,7 @@ class Workspace:
         self.root = root
         self.said: list[str] = []
         self.audits: dict[str, Audit | UserError] = {}
+        self.told: dict[str, str] = {}
 
     def add(self, name: str, audit: Audit | UserError) -> None:
         (self.root / name).parent.mkdir(parents=True, exist_ok=True)
@@ -46,11 +47,13 @@ class Workspace:
         return found
 
     def run(self, event: str = "pull_request.opened", **inputs: str) -> Run:
+        """A run on that payload; without a ledger unless one is named."""
         given = {f"INPUT_{name.upper().replace('_', '-')}": value for name, value in inputs.items()}
-        given.setdefault("INPUT_FORMATS", "md")
+        given = {"INPUT_FORMATS": "md", "INPUT_REGISTRY-BRANCH": "none"} | given
         self.settings = settings.read({
-            **given, "GITHUB_WORKSPACE": str(self.root), "GITHUB_EVENT_NAME": event.partition(".")[0],
-            "GITHUB_EVENT_PATH": str(EVENTS / f"{event}.json"), "GITHUB_OUTPUT": str(self.root.parent / "output"),
+            "GITHUB_EVENT_PATH": str(EVENTS / f"{event}.json"), **self.told, **given,
+            "GITHUB_WORKSPACE": str(self.root), "GITHUB_EVENT_NAME": event.partition(".")[0],
+            "GITHUB_OUTPUT": str(self.root.parent / "output"),
             "GITHUB_STEP_SUMMARY": str(self.root.parent / "summary"), "GITHUB_SHA": "f" * 40,
         })  # fmt: skip
         return perform(self.settings, Tools(
@@ -133,7 +136,7 @@ def test_wrong_inputs_audit_nothing_and_are_told(workspace: Workspace) -> None:
 def test_recording_keeps_the_stage_the_author_and_the_metadata(workspace: Workspace) -> None:
     workspace.add("a.audit.yaml", samples.audit("a", Status.BLOCKED))
     run = workspace.run(mode="record")
-    assert (run.recorded, run.exit_code) == (1, 1)
+    assert (outputs(run)["recorded"], run.exit_code) == ("1", 1)
     with connect("model_registry.db") as kept:
         (row,) = kept.query_all(stage="proposed")
         assert run.registry_head == kept.head().anchor
@@ -146,7 +149,7 @@ def test_recording_keeps_the_stage_the_author_and_the_metadata(workspace: Worksp
 def test_a_merge_queue_is_not_recorded_and_still_judged(workspace: Workspace) -> None:
     workspace.add("a.audit.yaml", samples.audit("a", Status.BLOCKED))
     run = workspace.run("merge_group.checks_requested", mode="record")
-    assert (run.recorded, run.exit_code) == (0, 1)
+    assert (run.records, run.exit_code) == ((), 1)
     assert "merge queue" in run.notes[0]
     assert not (workspace.root / "model_registry.db").exists()
 
@@ -155,7 +158,7 @@ def test_a_record_that_fails_leaves_the_verdict_as_it_is(workspace: Workspace, m
     workspace.add("a.audit.yaml", samples.audit("a", Status.PASSED))
     monkeypatch.delenv("COST_CENTER")
     run = workspace.run(mode="record")
-    assert (run.status, run.recorded, run.exit_code) == ("PASSED", 0, 2)
+    assert (run.status, run.records, run.exit_code) == ("PASSED", (), 2)
     assert "COST_CENTER" in run.faults[0].message
     (workspace.root / "model_registry.db").write_bytes(b"not a database, but something of worth")
     monkeypatch.setenv("COST_CENTER", "x")
@@ -209,7 +212,7 @@ def test_paths_are_told_from_the_workspace(workspace: Workspace, monkeypatch: py
     assert run.results[0].config == "team/a.audit.yaml"
     assert run.results[0].policy_file == "team/policies/p.yaml"
     assert run.report_path == "team/glassalpha-report"
-    assert run.recorded == 1
+    assert len(run.records) == 1
     assert (workspace.root / "team" / "model_registry.db").is_file()
 
 

@@ -8,8 +8,13 @@ import sys
 from pathlib import Path
 
 import pytest
+import yaml
+
+from glassalpha_action import settings
+from glassalpha_action.github.result import Run, outputs
 
 ROOT = Path(__file__).parents[2]
+GUIDE = ROOT / "site" / "guides" / "github.md"
 WORKFLOWS = sorted((ROOT / ".github" / "workflows").glob("*.yml"))
 VALIDATORS = {
     "actionlint": [*WORKFLOWS],
@@ -51,3 +56,41 @@ def test_every_action_is_pinned_and_every_permission_given_alone(workflow: Path)
         assert name == "./" or (re.fullmatch(r"[\w./-]+@[0-9a-f]{40}", name) and re.search(r"# v\d", comment)), name
     assert "\npermissions: {}\n" in text
     assert text.count("actions/checkout@") == text.count("persist-credentials: false")
+
+
+@pytest.fixture
+def guides(tmp_path: Path) -> Path:
+    """The workflow of the guide, with an owner and a commit in the places it leaves for them."""
+    (text,) = re.findall(r"```yaml\n(.*?)```", GUIDE.read_text(encoding="utf-8"), re.DOTALL)
+    path = tmp_path / ".github" / "workflows" / "model-audit.yml"
+    path.parent.mkdir(parents=True)
+    path.write_text(
+        text.replace("OWNER/", "owner/").replace("COMMIT_SHA # the release's version", f"{'1' * 40} # v1.0.0")
+    )
+    return path
+
+
+def test_the_workflow_of_the_guide_is_clean(guides: Path) -> None:
+    for tool, *words in (["actionlint"], ["zizmor", "--offline", "--pedantic", "--no-progress"],
+                         ["check-jsonschema", "--builtin-schema", "vendor.github-workflows"]):  # fmt: skip
+        ran = run(tool, *words, guides)
+        assert ran.returncode == 0, ran.stdout + ran.stderr
+    test_every_action_is_pinned_and_every_permission_given_alone(guides)
+
+
+def test_the_workflows_give_inputs_that_exist_and_tokens_to_the_jobs_that_need_them(guides: Path) -> None:
+    """And only the jobs that record may write, and no job that runs a pull request's code holds a token."""
+    for path in (guides, ROOT / ".github" / "workflows" / "model-audit.yml"):
+        jobs = yaml.safe_load(path.read_text(encoding="utf-8"))["jobs"]
+        assert list(jobs) == ["audit", "record", "portal"]
+        for name, job in jobs.items():
+            steps = [step for step in job["steps"] if re.match(r"\./$|owner/", step.get("uses", ""))]
+            assert steps, name
+            for step in steps:
+                assert set(step["with"]) <= set(settings.names())
+                assert ("github-token" in step["with"]) is (name != "audit")
+                assert step["with"].get("mode", "audit") == {"portal": "site"}.get(name, name)
+            used = re.findall(r"steps\.(?:audit|record|site)\.outputs\.([a-z-]+)", yaml.safe_dump(job))
+            assert set(used) <= set(outputs(Run()))
+            assert ("write" in str(job["permissions"].get("contents"))) is (name == "record")
+            assert "secrets." not in yaml.safe_dump(job)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import atexit
 import functools
 import json
 import os
@@ -10,6 +11,7 @@ import site
 import struct
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 from typing import Any
 
@@ -55,9 +57,9 @@ def _filter(denied: int) -> str:
     return b"".join(struct.pack("<HBBI", *step) for step in [*steps, (0x06, 0, 0, 0x7FFF0000)]).hex()
 
 
-def _python(prefix: tuple[str, ...], python: str) -> list[str] | None:
+def _python(prefix: tuple[str, ...], python: str, checkout: Path = ROOT) -> list[str] | None:
     """A command that starts `python` with our packages, or None where it cannot."""
-    environment = {"PYTHONPATH": str(ROOT), "GITHUB_TOKEN": "ghs_secret", "PATH": os.defpath}
+    environment = {"PYTHONPATH": str(checkout), "GITHUB_TOKEN": "ghs_secret", "PATH": os.defpath}
     if python != sys.executable:
         environment["PYTHONUSERBASE"] = sys.prefix
     elif site.ENABLE_USER_SITE:
@@ -68,19 +70,32 @@ def _python(prefix: tuple[str, ...], python: str) -> list[str] | None:
     return command if probe.returncode == 0 else None
 
 
+def _elsewhere(mode: int) -> tuple[tuple[str, ...], str, Path]:
+    """Root's way to another place of the checkout and its packages, in a folder of this mode: its own mounts."""
+    place = Path(tempfile.mkdtemp(prefix="glassalpha-situation-"))
+    atexit.register(shutil.rmtree, place, ignore_errors=True)
+    for name in ("checkout", "packages"):
+        (place / name).mkdir()
+    place.chmod(mode)
+    mounts = f"mount --bind {ROOT} {place}/checkout && mount --bind {sys.prefix} {place}/packages"
+    prefix = ("unshare", "--mount", "sh", "-c", f'{mounts} && exec "$@"', "sh")
+    return prefix, f"{place}/packages/bin/python", place / "checkout"
+
+
 @functools.cache
 def _command(situation: str) -> list[str]:
     system = shutil.which(f"python3.{sys.version_info.minor}", path="/usr/bin:/usr/local/bin") or sys.executable
     nobody = ("setpriv", "--reuid", "65534", "--regid", "65534", "--clear-groups")
-    root = os.geteuid() == 0
+    root, found = os.geteuid() == 0, None
     if situation == "root, out of another user's reach":
-        found = _python((), sys.executable) if root and not _python(nobody, sys.executable) else None
+        ways = [((), sys.executable, ROOT), _elsewhere(0o700)] if root else []
+        found = next(filter(None, (_python(*way) for way in ways if not _python((*way[0], *nobody), *way[1:]))), None)
     elif situation == "root":
-        found = next(filter(None, (_python((), p) for p in (sys.executable, system) if _python(nobody, p))), None)
-        found = found if root else None
-    elif situation == "ordinary user":
-        ways = [(nobody, sys.executable), (nobody, system)] if root else [((), sys.executable)]
-        found = next(filter(None, (_python(*way) for way in ways)), None)
+        ways = [((), sys.executable, ROOT), ((), system, ROOT), _elsewhere(0o755)] if root else []
+        found = next(filter(None, (_python(*way) for way in ways if _python((*way[0], *nobody), *way[1:]))), None)
+    elif situation == "ordinary user" and root:
+        ways = [((), sys.executable, ROOT), ((), system, ROOT), _elsewhere(0o755)]
+        found = next(filter(None, (_python((*way[0], *nobody), *way[1:]) for way in ways)), None)
     else:
         found = _python((), sys.executable)
         assert found, "this interpreter does not start with our packages"

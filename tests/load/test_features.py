@@ -41,7 +41,15 @@ def test_weights_reach_the_evidence(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     ("weight", "said"),
-    [("-1", "finite numbers from 0 up"), ("inf", "finite"), ("", "finite"), ("heavy", "heavy"), ("nan", "finite")],
+    [
+        ("-1", "finite numbers from 0 up"),
+        ("1e300", "too small or too large"),
+        ("1e-300", "too small or too large"),
+        ("inf", "finite"),
+        ("", "finite"),
+        ("heavy", "heavy"),
+        ("nan", "finite"),
+    ],
 )
 def test_weights_that_are_none_are_refused(tmp_path: Path, weight: str, said: str) -> None:
     with pytest.raises(UserError, match=said) as caught:

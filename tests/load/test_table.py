@@ -221,4 +221,4 @@ def test_ten_million_rows_are_audited_within_two_gigabytes(tmp_path: Path, ten_m
     assert done.returncode == 0, done.stderr
     rows, megabytes = json.loads(done.stdout.splitlines()[-1])
     assert rows == 10_000_000
-    assert megabytes <= 2_000
+    assert megabytes <= 1_500

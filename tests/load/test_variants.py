@@ -170,7 +170,7 @@ class Model:
 """
 
 
-def _ask(folder: Path, code: str, further: int = 2) -> Scores:
+def _ask(folder: Path, code: str, further: int = 2, frames: list[pd.DataFrame] | None = None) -> Scores:
     source = textwrap.dedent(code) + MODEL
     path = folder / "m.pkl"
     payload = f"exec({source!r}, globals()) or Model()"
@@ -178,9 +178,11 @@ def _ask(folder: Path, code: str, further: int = 2) -> Scores:
 
     def more(scores: np.ndarray) -> list[pd.DataFrame]:
         assert scores.shape == (2,)
+        if frames is not None:
+            return frames
         return [pd.DataFrame({"x": [3.0 + i, 4.0, 5.0]}) for i in range(further)]
 
-    return score(path, pd.DataFrame({"x": [1.0, 2.0]}), positive_label="1", further=more, timeout=30)
+    return score(path, pd.DataFrame({"x": [1.0, 2.0]}), positive_label="1", further=more, timeout=120)
 
 
 class _Evaluated:
@@ -238,3 +240,20 @@ def test_a_model_that_writes_answers_nobody_asked_for_is_refused(tmp_path: Path,
     with pytest.raises(UserError, match=r"out of order|did not answer") as caught:
         _ask(tmp_path, FORGING + code)
     assert caught.value.exit_code == 3
+
+
+def test_a_forged_answer_is_refused_though_the_true_one_is_still_under_way(tmp_path: Path) -> None:
+    from glassalpha_action.documents import UserError
+
+    code = "def before(calls, features):\n    if calls == 2: child.send('S', bytes(8 * len(features)))"
+    many = pd.DataFrame({"x": np.full(100_000, 3.0)})  # more than a pipe holds, so that it comes in parts
+    with pytest.raises(UserError, match="did not answer") as caught:
+        _ask(tmp_path, FORGING + code, frames=[many])
+    assert caught.value.exit_code == 3
+
+
+def test_a_model_that_dies_within_an_answer_leaves_the_scores_of_the_rows(tmp_path: Path) -> None:
+    code = "import os\ndef before(calls, features):\n    if calls == 2: os.write(100, b'S' + bytes(4)), os._exit(0)"
+    found = _ask(tmp_path, code)
+    assert found.values.tolist() == [0.1, 0.2]
+    assert "ended its process" in str(found.failure)

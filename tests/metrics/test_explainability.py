@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from glassalpha_action.evidence import Evidence
+from glassalpha_action.evidence import Attributions, Evidence
 from glassalpha_action.metrics.explainability import MOST_REASONS, reason_codes
 from tests.metrics.columns import having, probes
 from tests.metrics.rows import evidence, single
@@ -127,3 +127,77 @@ def test_rounding_is_no_reason() -> None:
     rows = probes(_declined(), unfavorable=[1], replaced={"job": [np.nextafter(0.3, 1)]})
     assert rows.probes is not None
     assert reason_codes(rows, rows.probes) == [()]
+
+
+SHAP, SHAP_SHARE = "shap_importance", "shap_top_feature_share"
+
+
+def _attributed(values: list[list[float]], names: tuple[str, ...] = ("debt", "income"), **more: object) -> Attributions:
+    every = np.arange(len(values), dtype=np.int64)
+    found = Attributions(names, every, np.array(values), 0.0, log_odds=True, detail="Explained exactly.")
+    return replace(found, **more)  # type: ignore[arg-type]
+
+
+def _with(rows: Evidence, **more: object) -> Evidence:
+    asked = probes(rows, unfavorable=[1, 2, 3])
+    assert asked.probes is not None
+    return replace(asked, probes=replace(asked.probes, **more))  # type: ignore[arg-type]
+
+
+def test_shap_importance_is_the_mean_distance_from_0() -> None:
+    rows = _with(_scored(), explained=_attributed([[1, -2], [-1, 0], [1, -4], [0, 1]]))
+    found = single(SHAP, rows)
+    assert (found.value, found.between, found.n) == (7 / 4, ("income",), 4)
+    assert [(g.level, g.value) for g in found.groups] == [("income", 7 / 4), ("debt", 3 / 4)]
+    assert found.of == "mean absolute SHAP value, in log-odds"
+    assert found.detail == "Most important is `income`. Explained exactly."
+    share = single(SHAP_SHARE, rows)
+    assert (share.value, share.between) == (0.7, ("income",))
+    assert [g.value for g in share.groups] == pytest.approx([0.7, 0.3])
+
+
+def test_shap_values_count_by_weight_and_by_the_rows_they_are_of() -> None:
+    rows = having(_scored(), {}, [9, 1, 9, 3])
+    explained = _attributed([[1, 0], [5, 0]], rows=np.array([1, 3]), log_odds=False)
+    found = single(SHAP, _with(rows, explained=explained))
+    assert (found.value, found.n) == (4, 2)
+    assert found.of == "mean absolute SHAP value, in probability"
+
+
+@pytest.mark.parametrize("metric", [SHAP, SHAP_SHARE])
+def test_why_there_are_no_shap_values(metric: str) -> None:
+    assert single(metric, _scored()).reason == "the data hold predictions only, so no model was run"
+    asked = probes(_scored())
+    assert single(metric, asked).reason == "audit.yaml does not ask for it: set `audit.shap: true`"
+    assert single(metric, _with(_scored(), unexplained="too slow")).reason == "too slow"
+
+
+def test_features_that_move_nothing_have_no_share() -> None:
+    rows = _with(_scored(), explained=_attributed([[0, 0], [0, 0]]))
+    assert single(SHAP, rows).value == 0
+    assert single(SHAP_SHARE, rows).reason == "no feature moves any score"
+
+
+@pytest.mark.parametrize("favorable_positive", [True, False])
+def test_reasons_by_shap_are_what_points_the_other_way(favorable_positive: bool) -> None:
+    sign = -1.0 if favorable_positive else 1.0
+    values = sign * np.array([[0.5, 0.75, 9.0], [-1.0, 0.25, 9.0], [-1.0, 0.0, 9.0]])
+    told = _attributed(values.tolist(), ("debt", "income", "g"), rows=np.array([1, 2, 3]))
+    rows = _with(_declined(favorable_positive), told=told)
+    assert rows.probes is not None
+    assert reason_codes(rows, rows.probes) == [("income", "debt"), ("income",), ()]
+    found = single(REASONS, rows)
+    assert (found.exact, found.low) == ("2/3", None)
+    assert [g.level for g in found.groups] == ["income", "debt"]
+
+
+def test_of_fewer_rows_explained_the_coverage_has_an_interval() -> None:
+    told = _attributed([[-1.0, 0.0]], rows=np.array([2]))
+    found = single(REASONS, _with(_declined(), told=told))
+    assert (found.value, found.n) == (1, 1)
+    assert found.low is not None
+
+
+def test_reasons_that_shap_did_not_give_are_not_made_otherwise() -> None:
+    rows = _with(_declined(), untold="the model's scores were not explained", replaced={"job": np.full(3, 0.9)})
+    assert single(REASONS, rows).reason == "the model's scores were not explained"

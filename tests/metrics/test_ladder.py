@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import math
 from fractions import Fraction
+from statistics import NormalDist
 
 import numpy as np
 import pytest
@@ -213,3 +215,52 @@ def test_wins_of_many_rows_are_counted_across_chunks() -> None:
         assert wins[i, i] / group.confusion[i].sum(axis=1).prod() == pytest.approx(
             single("roc_auc", alone).value, abs=1e-12
         )
+
+
+@pytest.mark.parametrize(("positives", "negatives"), [(2, 2), (5, 10), (30, 300)])
+def test_a_ranking_without_an_error_is_not_taken_for_certain(positives: int, negatives: int) -> None:
+    """DeLong's variance is 0 where a threshold separates the labels, however few rows there are."""
+    label, score = [1] * positives + [0] * negatives, [0.9] * positives + [0.1] * negatives
+    right, wrong = (single("roc_auc", evidence(label, score=s)) for s in (score, [1 - p for p in score]))
+    assert (right.value, right.high) == (1, 1)
+    assert right.low is not None
+    # All values whose score test keeps an AUC of 1 (Newcombe 2006, method 5).
+    more, z = (positives + negatives) / 2 - 1, 1.959964
+    theta = right.low
+    variance = theta * (1 - theta) * (1 + more * ((1 - theta) / (2 - theta) + theta / (1 + theta)))
+    assert (1 - theta) ** 2 == pytest.approx(z**2 * variance / (positives * negatives), rel=1e-6)
+    assert (wrong.low, wrong.high) == pytest.approx((0, 1 - theta))
+    alike = single("roc_auc", evidence(label, score=[0.5] * len(label)))
+    assert alike.value == 0.5
+    assert alike.low is not None
+    assert 0 < alike.low < 0.5
+    assert alike.low + (alike.high or 0) == pytest.approx(1)
+
+
+def test_the_interval_of_a_nearly_perfect_ranking_holds_the_truth_more_often_than_delongs_alone() -> None:
+    draw, held, alone = np.random.default_rng(3), [], []
+    truth = NormalDist().cdf(3 / math.sqrt(2))
+    for _ in range(300):
+        latent = np.concatenate([draw.normal(3, 1, 8), draw.normal(0, 1, 16)])
+        found = single("roc_auc", evidence([1] * 8 + [0] * 16, score=(1 / (1 + np.exp(-latent))).tolist()))
+        assert found.low is not None
+        assert found.value is not None
+        held.append(found.low <= truth)
+        alone.append(held[-1] and found.value < 1)
+    assert np.mean(held) > 0.85
+    assert np.mean(alone) < 0.75
+
+
+def test_groups_ranked_without_an_error_may_still_differ() -> None:
+    rows = evidence([1, 1, 0, 0] * 2, score=[0.9, 0.8, 0.2, 0.1] * 2, g=["a"] * 4 + ["b"] * 4)
+    found = single("auc_difference", rows)
+    assert (found.value, found.low) == (0, 0)
+    assert (found.high or 0) > 0.5
+    assert all((g.low or 0) < 0.5 for g in found.groups)
+
+
+def test_tied_scores_beside_single_ones_are_counted_as_rows() -> None:
+    # As many steps as rows would make, were those of a cube not bins of none and of two.
+    rows = evidence([1, 0, 1, 0], score=[0.1, 0.1, 0.9, 0.9])
+    assert single("roc_auc", rows).exact == "1/2"
+    assert from_counts("roc_auc", rows).value == 0.5

@@ -226,6 +226,39 @@ def test_every_metric_is_finite_or_says_why_not_on_two_hundred_small_data() -> N
     assert measured >= cube_only - {"precision_at_k"}
 
 
+@pytest.mark.parametrize("n", [1, 2, 40])
+def test_rows_that_all_weigh_nothing_are_none(n: int) -> None:
+    rows = random_rows(n, n=n)
+    for found in everything(weighed(rows, np.zeros(n))):
+        assert found.value is None, found
+        assert found.reason
+
+
+@pytest.mark.parametrize("weight", [1e-12, 1e12, np.tile([1e-12, 1e12], 20)])
+def test_weights_as_far_apart_as_they_may_be_give_finite_numbers(weight: float | np.ndarray) -> None:
+    for found in everything(weighed(random_rows(4, n=40), np.full(40, weight))):
+        numbers = (found.value, found.low, found.high, *(x for g in found.groups for x in (g.value, g.low, g.high)))
+        assert all(x is None or math.isfinite(x) for x in numbers), found
+        assert (found.value is None) is (found.reason is not None)
+
+
+def test_an_attribute_without_levels_compares_nothing() -> None:
+    rows = evidence([], score=[], g=[], h=[])
+    assert rows.attributes[0].levels == ()
+    for found in everything(rows):
+        assert found.value is None, found
+        assert found.reason
+
+
+@pytest.mark.parametrize("score", [[0.0, 1.0], [0.0], [1.0], [0.3], [5e-324, 0.0], [1.0, float(np.nextafter(1, 0))]])
+def test_scores_at_the_ends_and_all_alike_give_finite_numbers(score: list[float]) -> None:
+    names = [str(i) for i in range(1_000)]
+    rows = evidence([0, 1, 1, 0] * 250, score=(score * 1_000)[:1_000], g=names, h=["x", "y"] * 500)
+    for found in everything(rows):
+        assert found.value is None or math.isfinite(found.value), found
+        assert (found.value is None) is (found.reason is not None)
+
+
 @pytest.mark.parametrize("name", CATALOGUE)
 def test_advice_names_no_command_that_does_not_exist(name: str) -> None:
     from glassalpha_action.cli.main import COMMANDS

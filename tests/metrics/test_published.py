@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import replace
 
 import numpy as np
 import pytest
 
-from glassalpha_action.evidence import MISSING, Evidence
+from glassalpha_action.evidence import MISSING, REGRESSION, Evidence
 from glassalpha_action.metrics.impact import fisher, yates
 from glassalpha_action.metrics.intervals import newcombe, ratio, wilson
 from glassalpha_action.metrics.power import least_power, rows_needed, two_proportions
 from glassalpha_action.records import Measurement
+from tests.metrics.columns import having
 from tests.metrics.rows import counts, evidence, measure, single
 
 # Larson, Mattu, Kirchner and Angwin 2016, "How We Analyzed the COMPAS Recidivism Algorithm", table of two-year
@@ -183,17 +185,27 @@ def test_delong_interval_of_another_tools_documentation() -> None:
 
 @pytest.mark.parametrize(
     ("a", "b", "low", "high"),
-    [((56, 70), (48, 80), 0.0524, 0.3339), ((9, 10), (3, 10), 0.1705, 0.8090), ((10, 10), (0, 20), 0.6791, 1.0)],
+    [
+        ((56, 70), (48, 80), 0.0524, 0.3339),
+        ((9, 10), (3, 10), 0.1705, 0.8090),
+        ((6, 7), (2, 7), 0.0582, 0.8062),
+        ((5, 56), (0, 29), -0.0381, 0.1926),
+        ((0, 10), (0, 20), -0.1611, 0.2775),
+        ((0, 10), (0, 10), -0.2775, 0.2775),
+        ((10, 10), (0, 20), 0.6791, 1.0),
+        ((10, 10), (0, 10), 0.6075, 1.0),
+    ],
 )
 def test_newcombes_differences(a: tuple[int, int], b: tuple[int, int], low: float, high: float) -> None:
     """Newcombe 1998, "Interval estimation for the difference between independent proportions", table II, method 10."""
     assert newcombe(a, b, 0.95) == pytest.approx((low, high), abs=5e-5)
     found = single("demographic_parity_difference", selected(a=a, b=b))
-    assert (found.low, found.high) == pytest.approx((low, high), abs=5e-5)
+    assert (found.low, found.high) == pytest.approx((max(0.0, low), high), abs=5e-5)
 
 
 @pytest.mark.parametrize(
-    ("k", "n", "low", "high"), [(81, 263, 0.2553, 0.3662), (15, 148, 0.0624, 0.1605), (0, 20, 0, 0.1611)]
+    ("k", "n", "low", "high"),
+    [(81, 263, 0.2553, 0.3662), (15, 148, 0.0624, 0.1605), (0, 20, 0, 0.1611), (1, 29, 0.0061, 0.1718)],
 )
 def test_wilsons_intervals(k: int, n: int, low: float, high: float) -> None:
     """Newcombe 1998, "Two-sided confidence intervals for the single proportion", table I, method 3."""
@@ -264,6 +276,114 @@ def test_a_rate_that_is_zero_over_zero_is_not_the_worst_gap() -> None:
     """fairlearn gives a group without positives a true positive rate of 0; every decision here is right."""
     found = measure("equalized_odds_difference", counts(a=(5, 0, 0, 5), b=(5, 0, 0, 5), c=(10, 0, 0, 0)))[0]
     assert found.value == 0
+
+
+def test_pass_rates_of_connecticut_v_teal() -> None:
+    """457 U.S. 440 (1982), note 4: 26 of 48 black and 206 of 259 white candidates passed, 54.17 and 79.54 percent, a
+    ratio of about 68 percent; of those promoted, 11 of 48 against 35 of 259, 22.9 and 13.5 percent."""
+    passed = single("adverse_impact_ratio", selected("white", white=(206, 259), black=(26, 48)))
+    assert passed.value == pytest.approx(0.68, abs=5e-3)
+    assert passed.p_value is not None
+    assert passed.p_value < 0.05
+    gap = single("demographic_parity_difference", selected(white=(206, 259), black=(26, 48)))
+    assert rates(gap) == pytest.approx({"white": 0.7954, "black": 0.5417}, abs=5e-5)
+    promoted = single("adverse_impact_ratio", selected("white", white=(35, 259), black=(11, 48)))
+    assert promoted.value == pytest.approx(0.229 / 0.135, abs=1e-2)
+
+
+def test_pass_rates_of_ricci_v_destefano() -> None:
+    """557 U.S. 557 (2009): captains 16 of 25, 3 of 8 and 3 of 8 passed (64, 37.5, 37.5 percent), lieutenants 25 of 43,
+    6 of 19 and 3 of 15 (58.1, 31.6, 20 percent): ratios of 0.59 and, at worst, 0.34."""
+    captain = selected("white", white=(16, 25), black=(3, 8), hispanic=(3, 8))
+    lieutenant = selected("white", white=(25, 43), black=(6, 19), hispanic=(3, 15))
+    assert single("adverse_impact_ratio", captain).value == pytest.approx(0.59, abs=5e-3)
+    found = single("adverse_impact_ratio", lieutenant)
+    assert (found.value, found.between[0]) == (pytest.approx(0.34, abs=5e-3), "hispanic")
+    assert rates(single("demographic_parity_ratio", lieutenant)) == pytest.approx(
+        {"white": 0.581, "black": 0.316, "hispanic": 0.2}, abs=5e-4
+    )
+
+
+def test_admissions_to_berkeley() -> None:
+    """Bickel, Hammel and O'Connell 1975, table 1: 3,738 of 8,442 men and 1,494 of 4,321 women admitted, 44 and 35
+    percent, a chi-square of 110.8 without correction."""
+    found = single("demographic_parity_difference", selected(men=(3738, 8442), women=(1494, 4321)))
+    assert rates(found) == pytest.approx({"men": 0.44, "women": 0.35}, abs=5e-3)
+    assert found.value == pytest.approx(0.4428 - 0.3458, abs=1e-4)
+    assert yates((3738, 8442), (1494, 4321)) == pytest.approx(math.erfc(math.sqrt(110.8 / 2)), rel=0.3)
+
+
+def test_discrimination_and_reweighing_of_kamiran_and_calders() -> None:
+    """Kamiran and Calders 2012, table 1: of ten applicants 4 of 5 men and 2 of 5 women are accepted: discrimination of
+    40 percent; reweighing (0.75 and 2 for men, 1.5 and 0.67 for women) leaves none."""
+    label = [1] * 4 + [0] + [1] * 2 + [0] * 3
+    rows = evidence(label, label, sex=["M"] * 5 + ["F"] * 5)
+    assert single("label_rate_difference", rows).exact == "2/5"
+    weight = np.array([0.75] * 4 + [2] + [1.5] * 2 + [2 / 3] * 3)
+    assert single("label_rate_difference", replace(rows, weight=weight)).value == pytest.approx(0, abs=1e-12)
+
+
+def test_a_liver_scan_of_altman_and_bland() -> None:
+    """Altman and Bland 1994, "Diagnostic tests 1" and "2", Drum and Christacopoulos's 344 scans: sensitivity 0.90,
+    specificity 0.63, positive predictive value 0.88, negative 0.67, at a prevalence of 0.75."""
+    scans = counts(all=(54, 32, 27, 231))
+    found = {name: single(name, scans).value for name in (
+        "recall", "specificity", "precision", "negative_predictive_value",
+    )}  # fmt: skip
+    assert found == pytest.approx(
+        {"recall": 0.90, "specificity": 0.63, "precision": 0.88, "negative_predictive_value": 0.67}, abs=5e-3
+    )
+
+
+def test_relative_risk_of_scipys_documentation() -> None:
+    """scipy, relative_risk(27, 122, 44, 487): 2.4495, Katz's interval 1.5837 to 3.7887."""
+    assert pytest.approx(2.4495156) == 27 / 122 / (44 / 487)
+    assert ratio((27, 122), (44, 487), 0.95) == pytest.approx((1.5836997, 3.7886786), abs=1e-6)
+
+
+def test_examples_of_torchmetrics_documentation() -> None:
+    """BinaryCalibrationError 0.2900 (its two bins and our ten agree here), BinaryAUROC 0.5, BinaryAveragePrecision
+    0.5833."""
+    rows = evidence([0, 0, 1, 1, 1], score=[0.25, 0.25, 0.55, 0.75, 0.75])
+    assert single("expected_calibration_error", rows).value == pytest.approx(0.29, abs=1e-8)
+    ranked = evidence([0, 1, 1, 0], score=[0, 0.5, 0.7, 0.8])
+    assert single("roc_auc", ranked).exact == "1/2"
+    assert single("average_precision", ranked).value == pytest.approx(0.5833, abs=5e-5)
+
+
+def test_amounts_of_scikit_learns_documentation() -> None:
+    """mean_absolute_error 0.5, root_mean_squared_error 0.612 and r2_score 0.948 on four rows."""
+    amounts = np.array([3, -0.5, 2, 7]), np.array([2.5, 0.0, 2, 8])
+    rows = replace(evidence([0] * 4, [0] * 4), outcome=amounts[0], prediction=amounts[1], holds=REGRESSION)
+    found = [single(name, rows).value for name in ("mae", "rmse", "r2")]
+    assert found == pytest.approx([0.5, 0.612, 0.948], abs=1e-3)
+
+
+def test_a_standardized_difference_of_borenstein() -> None:
+    """Borenstein et al. 2009, chapter 4: means 103 and 100, deviations 5.5 and 4.5, 50 rows each: d = 0.5970 with a
+    variance of 0.0418."""
+    groups = ["a"] * 50 + ["b"] * 50
+    shape = np.tile([-1.0, 1.0], 25) * np.sqrt(49 / 50)
+    values = np.concatenate([103 + 5.5 * shape, 100 + 4.5 * shape])
+    found = single("standardized_mean_difference", having(evidence([0] * 100, [0] * 100, g=groups), {"x": values}))
+    half = 1.959964 * np.sqrt(0.0418)
+    assert found.value == pytest.approx(0.5970, abs=5e-5)
+    assert (found.low, found.high) == pytest.approx((0.5970 - half, 0.5970 + half), abs=1e-3)
+
+
+def test_a_correlation_ratio() -> None:
+    """Wikipedia, "Correlation ratio": scores in algebra, geometry and statistics, eta squared 6780/9640 = 0.7033."""
+    scores = {"Algebra": [45, 70, 29, 15, 21], "Geometry": [40, 20, 30, 42], "Statistics": [65, 95, 80, 70, 85, 73]}
+    topics = [topic for topic, one in scores.items() for _ in one]
+    values = [score for one in scores.values() for score in one]
+    found = single("proxy_strength", having(evidence([0] * 15, [0] * 15, topic=topics), {"score": values}))
+    assert found.value == pytest.approx(np.sqrt(6780 / 9640), abs=1e-9)
+
+
+def test_rows_for_a_rare_outcome_of_rosners() -> None:
+    """Rosner, Fundamentals of Biostatistics, example 10.26: to see 0.0012 against 0.0015 with power 0.80 takes 234,881
+    rows in each group."""
+    assert two_proportions(0.0015, 234_881, 0.0012, 234_881) == pytest.approx(0.80, abs=1e-3)
 
 
 def test_kishs_effective_size_widens_wilsons_interval() -> None:

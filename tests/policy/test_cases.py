@@ -150,3 +150,22 @@ def test_mistakes_in_a_case_file_are_named_with_their_line(tmp_path: Path, cases
 def test_what_a_policy_requires_beside_its_gates_is_taken_as_met(tmp_path: Path) -> None:
     text = POLICY + "reproducibility: {seed_required: true}\nrequired_evidence: [owner]\n"
     assert examined(tmp_path, WHOLE, text).passed
+
+
+def test_a_case_of_amounts_is_judged_by_the_gates_for_amounts(tmp_path: Path) -> None:
+    text = POLICY.replace("metric: roc_auc,", "metric: roc_auc, applies_to: {task: classification},")
+    amounts = WHOLE + (
+        "  - name: amounts\n    task: regression\n    metrics: {demographic_parity_difference: 0}\n    expect: PASS\n"
+    )
+    assert examined(tmp_path, amounts, text).failures == ()
+    assert len(examined(tmp_path, amounts).failures) == 1
+
+
+def test_a_gate_that_stands_unchanged_in_the_policy_extended_needs_no_case_here(tmp_path: Path) -> None:
+    (tmp_path / "below.yaml").write_text(POLICY)
+    top = f"{HEAD}extends: below.yaml\ngates:\n  - {{id: parity, threshold: 0.2}}\n"
+    none = "policy: policy.yaml\ncases: [{name: nothing, metrics: {}}]\n"
+    every = ("pass", "fail", "boundary")
+    assert examined(tmp_path, none, top).uncovered == (("parity", every),)
+    looser = f"{top}statistics: {{decision: point}}\n"
+    assert examined(tmp_path, none, looser).uncovered == (("auc", every), ("parity", every))

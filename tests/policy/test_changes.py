@@ -82,6 +82,7 @@ def effects(folder: Path, base: str, head: str) -> dict[str, str]:
         ("gates.gap.scope", "attributes: [sex, age], ", "", STRICTER, WEAKER),
         ("gates.gap.scope", ", intersections: [[sex, age]]", "", WEAKER, STRICTER),
         ("gates.gap.scope", ", missing: true", "", WEAKER, STRICTER),
+        ("gates.gap.applies_to", "name: Gap\n", "name: Gap\n    applies_to: {task: regression}\n", WEAKER, STRICTER),
         ("gates.gap.overrides.small", "threshold: 0.2,", "threshold: 0.3,", WEAKER, STRICTER),
         ("gates.gap.overrides.small", f"    {OVERRIDE}\n", "", STRICTER, WEAKER),
         ("gates.gap.overrides.small", "Few rows.", "Very few rows.", SAME, SAME),
@@ -228,3 +229,11 @@ def test_waivers_that_come_and_go(tmp_path: Path) -> None:
     assert waiver_changes([one], [one, other], {}, "m") == ()
     assert len(waiver_changes([one], [one, other], {})) == 1
     assert waiver_changes([one], [waiver(ceiling=0.1)], {})[0].effect == WEAKER, "of a gate nobody knows"
+
+
+def test_a_gate_for_other_models_is_weakened_both_ways(tmp_path: Path) -> None:
+    base, head = (
+        POLICY.replace("name: Gap\n", f"name: Gap\n    applies_to: {{task: {task}}}\n")
+        for task in ("classification", "regression")
+    )
+    assert effects(tmp_path, base, head) == effects(tmp_path, head, base) == {"gates.gap.applies_to": WEAKER}

@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
+import json
 import re
 from datetime import date
 from pathlib import Path
 
+import jsonschema
 import pytest
 
 from benchmarks.decision_pictures import PICTURES
 from benchmarks.decisions import outcomes
 from glassalpha_action import shipped
+from glassalpha_action.documents import parse
 from glassalpha_action.metrics.intervals import gap
 from glassalpha_action.policy import cases, citations
 from glassalpha_action.policy.lint import lint
+from glassalpha_action.policy.waivers import load as load_waivers
+from glassalpha_action.policy.waivers import refusal
 from glassalpha_action.vocabulary import Outcome
 from tests.policy.portfolio import DEFINITIONS, policy
 
@@ -29,7 +34,22 @@ def test_the_guide_s_policy_lints_clean_and_its_cases_hold(tmp_path: Path) -> No
     assert [f.rule for f in lint(loaded, DEFINITIONS, known, date(2027, 1, 4), gap)] == ["extends"]
     (tmp_path / "tests").mkdir()
     (tmp_path / "tests" / "my_policy.yaml").write_text(BLOCKS[1], encoding="utf-8")
-    assert cases.run(cases.load(tmp_path / "tests" / "my_policy.yaml"), loaded, DEFINITIONS).failures == ()
+    found = cases.run(cases.load(tmp_path / "tests" / "my_policy.yaml"), loaded, DEFINITIONS)
+    assert (found.failures, found.uncovered) == ((), ())
+
+
+def test_the_guide_s_waiver_lifts_the_guide_s_gate(tmp_path: Path) -> None:
+    loaded = policy(tmp_path, BLOCKS[0], "my_policy.yaml")
+    (tmp_path / "waivers").mkdir()
+    (tmp_path / "waivers" / "one.yaml").write_text(BLOCKS[2], encoding="utf-8")
+    (waiver,) = load_waivers(tmp_path / "waivers")
+    assert refusal(waiver, loaded.policy, date(2027, 3, 1)) is None
+    assert waiver.gate in {gate.key for gate in loaded.policy.gates}
+    schema = json.loads((ROOT / "policies/schema/waiver.schema.json").read_text(encoding="utf-8"))
+    jsonschema.validate(parse(BLOCKS[2].encode(), "w.yaml").data, schema)
+    for wrong in ({"reason": "too short"}, {"ceiling": "much"}, {"oops": 1}):
+        with pytest.raises(jsonschema.ValidationError):
+            jsonschema.validate(parse(BLOCKS[2].encode(), "w.yaml").data | wrong, schema)
 
 
 @pytest.mark.parametrize("written", sorted(set(re.findall(r"`metric: (\w+)`", WRITING))))

@@ -18,7 +18,7 @@ from glassalpha_action.policy.requirements import requirements
 from glassalpha_action.policy.schema import Policy, Statistics
 from glassalpha_action.policy.stricter import absent
 from glassalpha_action.policy.verdict import Decision, decide, judge, status
-from glassalpha_action.records import Measurement, ModelCard, Provenance
+from glassalpha_action.records import CubeOrigin, Measurement, ModelCard, Provenance
 from glassalpha_action.vocabulary import Better, Outcome, Severity, Status, Unit
 from tests.policy.gates import HEAD, SMALL, gate, group, loaded, measured
 
@@ -500,3 +500,84 @@ def test_a_combination_takes_two_attributes(tmp_path: Path) -> None:
     text = SMALL + "    scope: {intersections: [[sex]]}\n"
     with pytest.raises(UserError, match=r"`gates\[0\].scope.intersections\[0\]` needs at least 2 entries."):
         loaded(tmp_path, text)
+
+
+# applies_to of a gate
+
+TASKS = f"""{HEAD}gates:
+  - {{name: Scores, metric: accuracy, threshold: 0.5, comparison: greater_than, applies_to: {{task: classification}}}}
+  - {{name: Amounts, metric: accuracy, threshold: 0.5, comparison: greater_than, applies_to: {{task: regression}}}}
+  - {{name: Both, metric: accuracy, threshold: 0.5, comparison: greater_than}}
+"""
+
+
+def of_task(folder: Path, text: str, task: str, value: float | None = 0.9) -> Decision:
+    policy = loaded(folder, text)
+    rows = [(ACCURACY, [measured(value)])] * len(policy.policy.gates)
+    return decide(policy, rows, FULL, ModelCard(id="m"), date(2025, 6, 1), "prod", task=task)
+
+
+@pytest.mark.parametrize(("task", "other"), [("classification", 1), ("regression", 0)])
+def test_a_gate_judges_only_models_of_its_task(tmp_path: Path, task: str, other: int) -> None:
+    found = of_task(tmp_path, TASKS, task)
+    outcomes = [v.outcome for v in found.verdicts]
+    assert outcomes.pop(other) is Outcome.NOT_APPLICABLE
+    assert (outcomes, found.status) == ([PASS, PASS], Status.PASSED)
+    assert f"(`task: {'classification' if other == 0 else 'regression'}`)" in found.verdicts[other].message
+    assert of_task(tmp_path, TASKS, task, None).status is Status.BLOCKED
+
+
+def test_a_policy_without_a_gate_for_the_task_judges_nothing_and_passes_nothing(tmp_path: Path) -> None:
+    found = of_task(tmp_path, TASKS[: TASKS.index("  - {name: Amounts")], "regression")
+    assert (found.status, found.enforced) == (Status.NO_POLICY, True)
+    assert found.notes == ("The policy has no gate for models of amounts (`task: regression`).",)
+
+
+@pytest.mark.parametrize("said", ["[credit]", "{task: clasification}", "{}", "classification", "{task: }"])
+def test_a_gate_s_task_is_one_of_two(tmp_path: Path, said: str) -> None:
+    with pytest.raises(UserError, match=r"p\.yaml:4: .*applies_to"):
+        loaded(tmp_path, TASKS.replace("{task: classification}", said))
+
+
+# rows that were suppressed at the source
+
+
+def counted(hidden: int) -> Provenance:
+    origin = CubeOrigin(sha256="c", engine="sql", grid=10, rows=100, cells=9, suppress_below=5, suppressed_rows=hidden)
+    return FULL.model_copy(update={"cube": origin})
+
+
+@pytest.mark.parametrize(
+    ("hidden", "value", "comparison", "outcome", "status"),
+    [
+        (0, 0.9, "greater_than", PASS, Status.PASSED),
+        (7, 0.9, "greater_than", UNSURE, Status.REVIEW),
+        (7, 0.9, "present", UNSURE, Status.REVIEW),
+        (7, 0.1, "greater_than", FAIL, Status.BLOCKED),
+        (7, None, "greater_than", MISSED, Status.BLOCKED),
+    ],
+)
+def test_what_was_not_told_is_no_pass(
+    tmp_path: Path, hidden: int, value: float | None, comparison: str, outcome: Outcome, status: Status
+) -> None:
+    limit = "" if comparison == "present" else "threshold: 0.5, "
+    policy = loaded(tmp_path, f"{HEAD}gates: [{{name: G, metric: accuracy, {limit}comparison: {comparison}}}]\n")
+    rows = [(ACCURACY, [measured(value)])]
+    found = decide(policy, rows, counted(hidden), ModelCard(id="m"), date(2025, 6, 1), "prod")
+    assert (found.verdicts[0].outcome, found.status) == (outcome, status)
+    assert ("7 of 100 rows were suppressed at the source" in found.verdicts[0].message) is (outcome is UNSURE)
+
+
+# groups that are no groups of people
+
+
+@pytest.mark.parametrize("rules", [{"min_group_n": 100}, {"min_group_share": 0.9}])
+def test_columns_are_not_too_small_to_speak_but_one_without_a_value_is_no_pass(rules: dict[str, float]) -> None:
+    few, statistics = (group("income", 0.5, 60), group("(missing)", 0.5, 40)), Statistics.model_validate(rules)
+    people = measured(0.9, groups=few)
+    assert judge(gate("greater_than", 0.5), [people], statistics, ACCURACY).outcome is UNSURE
+    columns = measured(0.9, groups=few, subject="Column")
+    assert judge(gate("greater_than", 0.5), [columns], statistics, ACCURACY).outcome is PASS
+    blind = measured(0.9, groups=(*few, group("(missing)", None, 60)), subject="Column")
+    found = judge(gate("greater_than", 0.5), [blind], statistics, ACCURACY)
+    assert (found.outcome, "not estimable for (missing)" in found.message) == (UNSURE, True)

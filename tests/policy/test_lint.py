@@ -264,3 +264,25 @@ def test_unknown_metrics_are_errors_with_a_suggestion(tmp_path: Path) -> None:
     assert "roc_auc" in KNOWN
     with pytest.raises(UserError, match="did you mean `roc_auc`"):
         found(tmp_path, f"{HEAD}gates:\n{gate('roc_acu', 'greater_than', 0.7)}")
+
+
+def test_gates_of_different_tasks_do_not_contradict_each_other(tmp_path: Path) -> None:
+    def both(first: str, second: str) -> list[tuple[str, str, int | None]]:
+        low = gate("accuracy", "less_than_or_equal", 0.2, "A", f"rationale: r{first}")
+        high = gate("accuracy", "greater_than_or_equal", 0.8, "B", f"rationale: r{second}")
+        return rules(found(tmp_path, f"{HEAD}gates:\n{low}{high}"))
+
+    scores, amounts = ", applies_to: {task: classification}", ", applies_to: {task: regression}"
+    assert both(scores, amounts) == []
+    assert both(scores, scores) == both("", scores) == [("contradiction", "error", 5)]
+
+
+def test_a_stricter_gate_for_one_task_leaves_the_other_to_the_looser(tmp_path: Path) -> None:
+    def both(first: str, second: str) -> list[tuple[str, str, int | None]]:
+        strict = gate("accuracy", "greater_than_or_equal", 0.8, "A", f"rationale: r{first}")
+        loose = gate("accuracy", "greater_than_or_equal", 0.6, "B", f"rationale: r{second}")
+        return rules(found(tmp_path, f"{HEAD}gates:\n{strict}{loose}"))
+
+    scores = ", applies_to: {task: classification}"
+    assert both(scores, "") == []
+    assert both("", scores) == both(scores, scores) == [("unreachable", "warning", 5)]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import shutil
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -19,7 +18,7 @@ from glassalpha_action.config import AuditConfig
 from glassalpha_action.documents import build, parse
 from glassalpha_action.policy.rejudge import rejudge
 from glassalpha_action.policy.stricter import config_changes, stricter
-from glassalpha_action.records import Audit, sealed
+from glassalpha_action.records import Audit, sealed, sha256
 from glassalpha_action.vocabulary import Status
 from tests.samples import audit as sample
 
@@ -93,11 +92,11 @@ def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureF
         said = " ".join("".join(capsys.readouterr()).split())
         assert "Traceback" not in said
         assert isinstance(caught.value.code, int)
-        record = json.loads(out.read_bytes()) if out.exists() else {}
-        if record:
-            audit = Audit.model_validate(record)
-            assert sealed(audit) == audit
-        return caught.value.code, said, record
+        if not out.exists():
+            return caught.value.code, said, {}
+        audit = Audit.model_validate_json(out.read_bytes())
+        assert sealed(audit) == audit
+        return caught.value.code, said, audit.model_dump(mode="json")
 
     return go
 
@@ -495,3 +494,132 @@ def test_a_pull_request_does_not_choose_the_registry_it_is_compared_with(run: Ru
     code, _, found = run("--model-trust", "trusted")
     assert (code, found["verdicts"][0]["outcome"]) == (1, "MISSING")
     assert any(c["what"] == "registry.database" for c in found["changes"])
+
+
+MORE = FAIR + "1,0.99,female,north,0\n"
+LOOK = "a person's look, so that the audit comes to REVIEW at best."
+
+
+@pytest.mark.parametrize(
+    ("config", "rows", "what", "says"),
+    [
+        (CONFIG, MORE, "data.rows", "The rows under audit, in rows.csv, are not those of the base commit (sha256 "),
+        (CONFIG.replace("rows.csv", "easy.csv"), FAIR, "data.rows", "in easy.csv (before: rows.csv), are not those"),
+        (CONFIG.replace("score_column: score", "score_column: repaid"), FAIR, "data.score_column",
+         "`data.score_column` changed from score to repaid"),
+        (CONFIG.replace("score_column: score", "score_column: score\n  feature_columns: [x]"), FAIR + "", "data.inputs",
+         "says otherwise what the model is given; no model runs here"),
+    ],
+)  # fmt: skip
+def test_other_evidence_asks_for_review_and_says_so(
+    run: Run, tmp_path: Path, config: str, rows: str, what: str, says: str
+) -> None:
+    write(tmp_path / "base", rows=FAIR)
+    write(head(tmp_path), config, rows=rows.replace("defaulted", "x") if what == "data.inputs" else rows)
+    (head(tmp_path) / "easy.csv").write_text(MORE)
+    code, said, found = run()
+    assert (code, found["status"], found["enforced"]) == (0, "REVIEW", True)
+    assert any(c["what"] == what and says in c["message"] for c in found["changes"]), found["changes"]
+    assert any(says in note for note in found["notes"])
+    assert LOOK in said
+    assert all(v["outcome"] == "PASS" for v in found["verdicts"])
+    assert rejudge(Audit.model_validate(found)) == []
+    (easier,) = rejudge(sealed(Audit.model_validate(found).model_copy(update={"status": Status.PASSED})))
+    assert "its status is PASSED, but judged again it is REVIEW" in easier
+
+
+def test_other_scores_of_the_same_rows_are_another_model_and_a_renamed_file_is_the_same_rows(
+    run: Run, tmp_path: Path
+) -> None:
+    write(tmp_path / "base", rows=UNFAIR)
+    write(head(tmp_path), rows=FAIR)
+    code, _, found = run()
+    assert (code, found["status"]) == (0, "PASSED")
+    (said,) = found["changes"]
+    assert (said["what"], said["message"]) == (
+        "data.predictions", "The 80 rows in rows.csv are the base commit's, with other scores.",
+    )  # fmt: skip
+    write(tmp_path / "base", rows=FAIR)
+    write(head(tmp_path), CONFIG.replace("rows.csv", "renamed.csv"))
+    (head(tmp_path) / "renamed.csv").write_text(FAIR)
+    code, _, found = run()
+    assert (code, found["status"], [c["what"] for c in found["changes"]]) == (0, "PASSED", ["data.path"])
+
+
+def test_rows_that_are_not_kept_in_git_are_compared_by_name_or_by_their_pointer(run: Run, tmp_path: Path) -> None:
+    (tmp_path / "base/rows.csv").unlink()
+    write(head(tmp_path), rows=FAIR)
+    assert (run()[2]["status"], run()[2]["changes"]) == ("PASSED", [])
+    write(head(tmp_path), CONFIG.replace("rows.csv", "other.csv"))
+    (head(tmp_path) / "other.csv").write_text(FAIR)
+    _, said, found = run()
+    assert found["status"] == "REVIEW"
+    assert "so that they cannot be compared" in said
+    write(head(tmp_path), rows=FAIR)
+    digest = sha256(FAIR.encode())
+    pointer = "version https://git-lfs.github.com/spec/v1\noid sha256:{}\nsize 1\n"
+    (tmp_path / "base/rows.csv").write_text(pointer.format(digest))
+    assert run()[2]["changes"] == []
+    (tmp_path / "base/rows.csv").write_text(pointer.format("0" * 64))
+    assert run()[2]["status"] == "REVIEW"
+
+
+def test_other_rows_to_measure_drift_from_ask_for_review(run: Run, tmp_path: Path) -> None:
+    for name in ("base", "head"):
+        write(tmp_path / name, CONFIG.replace("rows.csv", "rows.csv\n  reference_path: then.csv"), rows=FAIR)
+        (tmp_path / name / "then.csv").write_text(FAIR)
+    assert run()[2]["status"] == "PASSED"
+    (head(tmp_path) / "then.csv").write_text(MORE)
+    _, said, found = run()
+    assert found["status"] == "REVIEW"
+    assert "The rows that drift is measured from are not those of the base commit" in said
+
+
+def test_a_base_that_cannot_be_read_lets_nothing_pass(run: Run, tmp_path: Path) -> None:
+    outside = CONFIG.replace("policy/house.yaml", "../../house.yaml")
+    for policy in (POLICY.replace("less_than", "smaller"), "oops: ["):
+        write(tmp_path / "base", policy=policy, rows=FAIR)
+        write(head(tmp_path), rows=FAIR)
+        code, said, found = run()
+        assert (code, found["status"]) == (0, "REVIEW")
+        assert "policy or waivers cannot be read" in said
+        assert [c["what"] for c in found["changes"]] == ["base"], "nothing is said of what is not known"
+        assert LOOK in said
+        assert rejudge(Audit.model_validate(found)) == []
+    write(tmp_path / "base", outside, rows=FAIR)
+    assert run()[2]["status"] == "REVIEW", "its policy lies outside the checkout, where nothing is"
+    write(tmp_path / "base", CONFIG + "oops: 1\n", rows=FAIR)
+    code, said, found = run()
+    assert (code, found["status"]) == (0, "REVIEW")
+    assert "audit.yaml cannot be read" in said
+
+
+def test_a_review_that_evidence_asks_for_is_due_when_a_review_is(run: Run, tmp_path: Path) -> None:
+    rules = POLICY + "reaudit_days_by_status: {PASSED: 300, REVIEW: 30}\n"
+    for name, rows in (("base", FAIR), ("head", MORE)):
+        write(tmp_path / name, policy=rules, rows=rows)
+    assert run()[2]["reaudit_by"] == "2025-02-04"
+
+
+def test_a_verdict_that_both_rules_come_to_is_told_with_what_differs(run: Run, tmp_path: Path) -> None:
+    strict = POLICY + OTHER_GATE.replace("comparison: present", "comparison: greater_than, threshold: 0.99")
+    write(tmp_path / "base", policy=strict)
+    write(head(tmp_path))
+    _, _, found = run()
+    assert (
+        "Judged by the base commit's rules: BLOCKED with 2 failed gates; by its own it would be BLOCKED too, with 1 "
+        "failed gate." in found["notes"]
+    )
+
+
+@pytest.mark.parametrize("named", ["pack:general-baseline", "general-baseline"])
+def test_a_pack_may_be_named_as_one(run: Run, tmp_path: Path, named: str) -> None:
+    bare = CONFIG[: CONFIG.index("policy:")]
+    for name in ("base", "head"):
+        write(tmp_path / name, bare)
+    (head(tmp_path) / "pack:general-baseline").write_text(POLICY.replace("0.10", "1.10"))
+    assert run("--policy-gates", named)[2]["policy"]["name"] == "General Baseline"
+    for name in ("base", "head"):
+        write(tmp_path / name, f"{bare}policy: {{path: '{named}'}}\n")
+    assert run()[2]["policy"]["name"] == "General Baseline"
+    assert "does not exist; give a file, or a pack" in run("--policy-gates", "pack:nothing")[1]

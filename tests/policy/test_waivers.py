@@ -274,3 +274,15 @@ def test_too_many_waivers_are_refused(tmp_path: Path) -> None:
         (tmp_path / f"{i}.yaml").touch()
     with pytest.raises(UserError, match="more than 1000 waivers"):
         load(tmp_path)
+
+
+def test_a_gate_that_does_not_judge_the_model_needs_no_waiver(tmp_path: Path) -> None:
+    text = POLICY.replace("comparison: less_than", "comparison: less_than, applies_to: {task: regression}")
+    both = text + "  - {name: H, metric: demographic_parity_difference, comparison: present}\n"
+    policy = loaded(tmp_path, both)
+    rows = [(PARITY, [gap(Fraction(15, 100))])] * 2
+    provenance = Provenance(as_of="2025-02-01", tool_version="0", predictions_sha256="p")
+    found = decide(policy, rows, provenance, ModelCard(id="m"), date(2025, 2, 1), "prod", waivers=[waiver()])
+    assert (found.status, found.verdicts[0].outcome) == (Status.PASSED, Outcome.NOT_APPLICABLE)
+    assert found.waivers[0].state == "not_needed"
+    assert "the gate does not judge this model" in found.waivers[0].message

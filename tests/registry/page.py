@@ -19,9 +19,10 @@ datasette model_registry.db
 psql postgresql://host/model_registry -c "SELECT model_id, team, as_of, status FROM standing"
 ```
 
-Two views answer the common questions: `standing` has the audit that counts for each model, the latest on main that no
+Three views answer the common questions: `standing` has the audit that counts for each model, the latest on main that no
 correction supersedes, with the columns of `audits`; `inventory` has each model as last described, with those of
-`models`. The tables:
+`models`; `measurements` has every measurement with what was measured, the columns of `metrics` and `measured` together.
+The tables:
 """
 QUERIES = """
 ## Questions in SQL
@@ -48,6 +49,27 @@ The audits that a policy's exact text judged:
 SELECT a.model_id, a.as_of, a.status FROM audits a JOIN policies p ON p.sha256 = a.policy_sha256
 WHERE p.policy_id = 'organization-credit-model-baseline' AND p.version = '1.0';
 ```
+"""
+RECORD = """
+## Reading a record by hand
+
+`glassalpha registry show ID --json` prints an audit. Without it, zlib is all it takes:
+
+```python
+import hashlib, sqlite3, zlib
+
+database = sqlite3.connect("model_registry.db")
+parts = {number: zlib.decompress(kept) for number, kept in database.execute("SELECT id, content FROM parts")}
+for seq, digest, kept, places in database.execute("SELECT seq, digest, content, parts FROM records ORDER BY seq"):
+    content = zlib.decompress(kept)
+    for place in places.split():
+        at, number = map(int, place.split(":"))
+        content = content[:at] + parts[number] + content[at:]
+    assert hashlib.sha256(content).hexdigest() == digest
+```
+
+`content` is then the record as canonical JSON. In an audit what has its default is left out:
+its schema, `policies/schema/audit.schema.json`, names the defaults.
 """
 ROLES = """
 ## Append-only, and who may do what
@@ -82,4 +104,4 @@ def registry_page() -> str:
         )
         parts += [f"| `{c.name}` | {c.kind} | {c.remark.replace('|', chr(92) + '|')} |\n" for c in table.columns]
     grants = ";\n".join(GRANTS).format(schema="public", role="glassalpha_writer")
-    return "".join([*parts, QUERIES, ROLES.format(grants=grants)])
+    return "".join([*parts, QUERIES, RECORD, ROLES.format(grants=grants)])

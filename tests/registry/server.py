@@ -17,9 +17,9 @@ from typing import Any
 import psycopg
 
 from glassalpha_action.registry import connect
+from tests.credentials import DATABASE as PASSWORD
 from tests.registry.page import GRANTS
 
-PASSWORD = "correct-horse-7f3a"  # noqa: S105
 NUMBERS = count(1)
 
 

@@ -198,6 +198,50 @@ def test_a_submodule_is_refused(remote: Path) -> None:
     assert "holds sub," in refused(lambda: append(remote, SECOND), 5)
 
 
+def plant(remote: Path, name: bytes, mode: bytes = b"100644") -> None:
+    """A commit whose tree holds `name`, which git itself would refuse to add."""
+    tip = git(remote, "rev-parse", ledger.BRANCH)
+    head, blob = (git(remote, "rev-parse", f"{tip}:head.json"), git(remote, "hash-object", "-w", "--stdin", given=b"x"))
+    parts = [b"%s %s\0" % (mode, name) + bytes.fromhex(blob), b"100644 head.json\0" + bytes.fromhex(head)]
+    tree = subprocess.run(
+        ["git", "hash-object", "-t", "tree", "--literally", "-w", "--stdin"], cwd=remote, check=True,
+        capture_output=True, input=b"".join(parts),
+    ).stdout.decode().strip()  # fmt: skip
+    forged = git(remote, "commit-tree", "-p", tip, "-m", "x", tree)
+    git(remote, "update-ref", f"refs/heads/{ledger.BRANCH}", forged)
+
+
+@pytest.mark.parametrize("name", [b"..", b".git", b"../../x", b"/etc/passwd", b".gitmodules", b"a\nb", b"\xff", b"-rf"])
+@pytest.mark.parametrize("mode", [b"100644", b"120000", b"160000"])
+def test_a_path_that_leads_elsewhere_is_refused_and_written_nowhere(
+    remote: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: bytes, mode: bytes
+) -> None:
+    append(remote, FIRST)
+    plant(remote, name, mode)
+    place = tmp_path / "place" / "tmp"
+    place.mkdir(parents=True)
+    monkeypatch.setattr("tempfile.tempdir", str(place))
+    monkeypatch.chdir(tmp_path / "place")
+    before, tip = digest_of(remote), git(remote, "rev-parse", ledger.BRANCH)
+    for call in (lambda: append(remote, SECOND), lambda: list(ledger.read(str(remote)))):
+        refused(call, 5)
+    assert [path.name for path in (tmp_path / "place").rglob("*")] == ["tmp"]
+    assert (digest_of(remote), git(remote, "rev-parse", ledger.BRANCH)) == (before, tip)
+
+
+@pytest.mark.parametrize("change", [
+    "sed -i s:glassalpha-ledger/1:glassalpha-ledger/2: head.json",
+    "printf '{\"format\":\"glassalpha-ledger/17\",\"anything\":[]}' > head.json",
+])  # fmt: skip
+def test_a_ledger_of_a_later_version_is_not_touched(remote: Path, change: str) -> None:
+    append(remote, FIRST)
+    rewrite(remote, change)
+    before = git(remote, "rev-parse", ledger.BRANCH)
+    for call in (lambda: append(remote, SECOND), lambda: list(ledger.read(str(remote)))):
+        assert "upgrade glassalpha-action" in refused(call, 2)
+    assert git(remote, "rev-parse", ledger.BRANCH) == before
+
+
 RECORDS = {
     "bad JSON": "echo x > $f",
     "empty": ": > $f",
@@ -208,6 +252,8 @@ RECORDS = {
     "a link that does not follow": "sed -i 's/\"link\":\"......../\"link\":\"00000000/' $f",
     "a key smuggled in": "sed -i 's/,\"seq\":1}/,\"seq\":1,\"seq\":1}/' $f",
     "the content of another": "cp ledger/2025/02/01/* $f",
+    "a record of a later version": "sed -i s:glassalpha-record/1:glassalpha-record/2: $f",
+    "an audit of a later schema": "sed -i 's/\"schema_version\":\"1\"/\"schema_version\":\"2\"/' $f",
 }  # fmt: skip
 
 

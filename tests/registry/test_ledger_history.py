@@ -236,7 +236,7 @@ def tamper(path: Path, sql: str) -> None:
     connection.close()
 
 
-TABLES = ("gates", "requirements", "measurements", "models", "policies", "events", "audits", "records")
+TABLES = ("gates", "requirements", "measured", "models", "policies", "events", "audits", "records")
 
 
 def test_a_database_that_lost_its_last_record_is_found(remote: Path, database: Path) -> None:

@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import base64
 import os
 import subprocess
 from collections.abc import Iterator
@@ -14,18 +13,19 @@ from glassalpha_action.registry import connect, ledger
 from glassalpha_action.registry import sync as registry_sync
 from glassalpha_action.registry.patience import Patience
 from glassalpha_action.registry.remote import RaceLostError, Remote, UnreachableError
+from tests import credentials
+from tests.credentials import REMOTE as TOKEN
+from tests.credentials import WRONG
 from tests.registry.backends import NOW
 from tests.registry.ledgers import AT_ONCE, Served, bare, entry, git, serve
 
-TOKEN = "ghs_thisTokenMustNeverBeSeen0123456789"  # noqa: S105
-WRONG = "ghs_aWrongTokenOfTheSameKind"
-CODED = base64.b64encode(f"x-access-token:{TOKEN}".encode()).decode()
+CODED = credentials.coded(TOKEN)
 SPY = """#!/bin/sh
 echo "$*" >> {log}
 {git} "$@" 2> {log}.$$
 code=$?
 cat {log}.$$ >&2
-grep -r -l -a -e {token} -e {coded} . >> {found}
+grep -r -l -a -e "$SPY_TOKEN" -e "$SPY_CODED" . >> {found}
 exit $code
 """
 
@@ -79,11 +79,13 @@ def test_no_credential_in_any_argument_file_log_or_error(
     real = subprocess.run(["which", "git"], check=True, capture_output=True, text=True).stdout.strip()
     spy, log, found = tmp_path / "bin" / "git", tmp_path / "log", tmp_path / "found"
     spy.parent.mkdir()
-    spy.write_text(SPY.format(git=real, log=log, found=found, token=TOKEN, coded=CODED))
+    spy.write_text(SPY.format(git=real, log=log, found=found))
     spy.chmod(0o755)
     temporary = tmp_path / "tmp"
     temporary.mkdir()
     monkeypatch.setenv("PATH", f"{spy.parent}:{os.environ['PATH']}")
+    monkeypatch.setenv("SPY_TOKEN", TOKEN)
+    monkeypatch.setenv("SPY_CODED", CODED)
     monkeypatch.setenv("GIT_TRACE_CURL", "1")
     monkeypatch.setenv("GIT_TRACE_REDACT", "0")
     monkeypatch.setattr("tempfile.tempdir", str(temporary))
@@ -95,9 +97,8 @@ def test_no_credential_in_any_argument_file_log_or_error(
     refused(served, token=WRONG)
     assert "push" in log.read_text()
     assert not found.exists() or found.read_text() == ""
-    # The server of this test holds the token itself; everything else must not.
     for path in [*tmp_path.rglob("*")]:
-        if path.is_file() and path != spy:
+        if path.is_file():
             content = path.read_bytes()
             assert TOKEN.encode() not in content, path
             assert CODED.encode() not in content, path
@@ -109,7 +110,7 @@ def test_no_credential_in_any_argument_file_log_or_error(
     )
 
 
-@pytest.mark.parametrize(("token", "named"), [(None, "github-token"), (WRONG, "github-token")])
+@pytest.mark.parametrize(("token", "named"), [(None, "github-token"), (WRONG, "github-token")], ids=["none", "wrong"])
 def test_missing_and_wrong_credentials_are_not_retried(served: Served, token: str | None, named: str) -> None:
     assert named in refused(served, token=token)
     assert len(served.headers) <= 3

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import resource
 import shutil
@@ -17,7 +18,7 @@ import pytest
 import sqlite_utils
 
 from glassalpha_action.documents import UserError
-from glassalpha_action.registry import connect, migrations, schema
+from glassalpha_action.registry import Event, Registry, connect, migrations, schema
 from glassalpha_action.registry.sqlite import SQLiteRegistry
 from tests import samples
 from tests.registry.backends import HOSTILE, NOW, fill
@@ -187,9 +188,10 @@ def test_rows_can_be_neither_changed_nor_removed(file: Path, table: str) -> None
 
 def test_a_record_can_be_neither_replaced_nor_slipped_in(file: Path) -> None:
     database = sqlite3.connect(file)
-    for seq, link in ((2, "'x'"), (6, "'x'"), (-1, "'x'"), (5, "(SELECT link FROM records WHERE seq = 2)")):
+    for seq, identity in ((2, "'x'"), (6, "'x'"), (-1, "'x'"), (5, "(SELECT id FROM records WHERE seq = 2)")):
+        values = f"{seq}, 'audit', {identity}, (SELECT stage FROM records WHERE seq = 2), 'x', 'x', x'', ''"  # noqa: S608
         with pytest.raises(sqlite3.IntegrityError, match="append-only"):
-            database.execute(f"INSERT OR REPLACE INTO records VALUES ({seq}, 'audit', 'x', 'main', 'x', {link}, x'')")  # noqa: S608
+            database.execute(f"INSERT OR REPLACE INTO records VALUES ({values})")  # noqa: S608
 
 
 def test_a_read_only_file_can_be_read_and_not_written() -> None:
@@ -311,6 +313,50 @@ def test_only_making_a_registry_loads_what_migrations_need(file: Path, tmp_path:
 
 def test_other_tools_can_read_it(file: Path) -> None:
     database = sqlite_utils.Database(file)
-    assert {"audits", "models", "policies", "events", "gates", "measurements"} <= set(database.table_names())
+    assert {"audits", "models", "policies", "events", "gates"} <= set(database.table_names())
+    assert [row["value"] for row in database["measurements"].rows_where("seq = 1 AND metric = 'roc_auc'")] == [0.781]
     assert [row["model_id"] for row in database["audits"].rows_where("failed_gates > 0")] == ["credit_model_v2"]
     assert "-- main or proposed" in database["audits"].schema
+
+
+def test_a_new_file_is_there_only_once_it_is_filled(tmp_path: Path) -> None:
+    def failing(registry: Registry) -> None:
+        fill(registry)
+        raise UserError("the ledger cannot be read", exit_code=4)
+
+    with pytest.raises(UserError, match="cannot be read"):
+        connect(tmp_path / "registry.db", create=True, fill=failing)
+    assert list(tmp_path.iterdir()) == []
+    with connect(tmp_path / "registry.db", create=True, fill=fill) as registry:
+        before = registry.head()
+        assert before.seq == 4
+    with connect(tmp_path / "registry.db", create=True, fill=failing) as registry:
+        assert registry.head() == before
+
+
+def test_a_sync_that_finds_no_ledger_leaves_no_file(tmp_path: Path) -> None:
+    subprocess.run(["git", "init", "-q", "--bare", str(tmp_path / "empty.git")], check=True)
+    command = [
+        str(Path(sys.executable).parent / "glassalpha"),
+        "registry",
+        "sync",
+        "--database",
+        str(tmp_path / "r.db"),
+    ]
+    for ledger, code, says in ((str(tmp_path / "empty.git"), 2, "has no branch"), ("http://127.0.0.1:1/a b", 2, "%20")):
+        ran = subprocess.run([*command, "--ledger", ledger], capture_output=True, text=True, check=False)
+        assert (ran.returncode, says in ran.stderr) == (code, True), ran.stderr
+        assert [path.name for path in tmp_path.iterdir()] == ["empty.git"]
+
+
+@pytest.mark.parametrize(("value", "says"), [
+    (2**60, "a whole number in it is 2\\*\\*53 or more"),
+    (math.inf, "infinite"),
+    ("\ud800", "half of a character"),
+])  # fmt: skip
+def test_what_json_does_not_keep_is_refused_in_plain_words(file: Path, value: object, says: str) -> None:
+    with connect(file) as registry:
+        before = registry.head()
+        with pytest.raises(UserError, match=says):
+            registry.record_event(Event("incident.opened", "m", NOW, "ada", {"x": value}))
+        assert registry.head() == before

@@ -6,7 +6,7 @@ import json
 import re
 import sqlite3
 import zlib
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +15,8 @@ import pytest
 from glassalpha_action.documents import UserError
 from glassalpha_action.policy.rejudge import rejudge
 from glassalpha_action.records import Audit, canonical, sealed, sha256
-from glassalpha_action.registry import Supersedes, chain, connect, rows, schema
+from glassalpha_action.registry import Supersedes, chain, connect, derived, packing, rows, schema
+from glassalpha_action.registry.derived import Known
 from glassalpha_action.vocabulary import Outcome, Status
 from tests import samples
 from tests.registry import judged
@@ -50,11 +51,11 @@ def rewrite(seq: int, edit: Callable[[dict[str, object]], object], *, digest: bo
     """Change the content of record `seq`, and its digest too where `digest` says so."""
 
     def change(database: sqlite3.Connection) -> None:
-        (kept,) = database.execute("SELECT content FROM records WHERE seq = ?", [seq]).fetchone()
-        record = json.loads(zlib.decompress(kept))
+        record = json.loads(contents(database)[seq - 1])
         edit(record)
         content = canonical(record)
-        database.execute("UPDATE records SET content = ? WHERE seq = ?", [zlib.compress(content), seq])
+        kept = [zlib.compress(content), seq]
+        database.execute("UPDATE records SET content = ?, parts = '' WHERE seq = ?", kept)
         if digest:
             database.execute("UPDATE records SET digest = ? WHERE seq = ?", [sha256(content), seq])
 
@@ -68,7 +69,7 @@ def flip(record: dict[str, object]) -> None:
 def flip_and_seal(record: dict[str, object]) -> None:
     flip(record)
     audit = sealed(Audit.model_validate(record["audit"]))
-    record |= {"id": audit.audit_id, "audit": audit.model_dump(mode="json")}
+    record |= {"id": audit.audit_id, "audit": audit.content()}
 
 
 def test_a_whole_registry_has_no_problems(file: Path) -> None:
@@ -82,13 +83,25 @@ def test_a_whole_registry_has_no_problems(file: Path) -> None:
         ("UPDATE audits SET team = NULL WHERE seq = 2", "record 2: its rows in audits .*: team differs"),
         ("UPDATE gates SET value = 0 WHERE seq = 1 AND position = 1", "record 1: its rows in gates .*: value differs"),
         ("DELETE FROM gates WHERE seq = 3 AND position = 0", "record 3: its rows in gates .*: 2 instead of 3"),
-        ("UPDATE measurements SET n = 999 WHERE seq = 2", "record 2: its rows in measurements .*: n differs"),
+        ("UPDATE measured SET n = 999 WHERE seq = 2", "record 2: its rows in measured .*: n differs"),
+        ("UPDATE metrics SET metric = 'x' WHERE id = 1", "record 1: its rows in metrics .*: metric differs"),
+        ("UPDATE metrics SET attribute = 'x' WHERE id = 1", "record 1: its rows in metrics .*: attribute differs"),
+        ("INSERT INTO metrics VALUES (99, 1, 'x', '{}', NULL, 'ratio', 0.9)",
+         "record 1: its rows in metrics .*: 4 instead of 3"),
+        ("UPDATE parts SET content = x'00' WHERE id = 1", "record 1: it cannot be read"),
+        ("DELETE FROM parts WHERE id = 1", "record 1: it cannot be read: part 1 of it is missing"),
+        ("INSERT INTO parts VALUES (9, 9, 'x', x'00')", "parts holds rows that no record brought"),
+        ("UPDATE parts SET sha256 = 'x' WHERE id = 1", "record 1: its rows in parts .*: sha256 differs"),
+        ("UPDATE records SET parts = '9:1' || substr(parts, 1, 0) WHERE seq = 1", "record 1: it cannot be read"),
+        ("UPDATE records SET parts = 'x' WHERE seq = 1", "record 1: it cannot be read"),
+        ("UPDATE records SET parts = '0:9' WHERE seq = 1", "record 1: it cannot be read"),
+        ("UPDATE records SET parts = '999999999:1' WHERE seq = 1", "record 1: it cannot be read"),
         ("UPDATE requirements SET met = 0 WHERE seq = 2", "record 2: its rows in requirements .*: met differs"),
         ("UPDATE policies SET text = 'gates: []'", "record 1: its rows in policies .*: text differs"),
         ("UPDATE models SET owner = 'Mallory' WHERE seq = 2", "record 2: its rows in models .*: owner differs"),
         ("UPDATE events SET body = '{}'", "record 4: its rows in events .*: body differs"),
         ("DELETE FROM events", "record 4: its rows in events .*: 0 instead of 1"),
-        ("INSERT INTO requirements VALUES (9, 0, 'seed_required', 1, '')",
+        ("INSERT INTO requirements VALUES (9, 0, 'seed_required', 1)",
          "requirements holds rows that no record brought"),
         ("UPDATE records SET kind = 'event' WHERE seq = 1", "record 1: its kind, id or stage"),
         ("UPDATE records SET stage = 'proposed' WHERE seq = 1", "record 1: its kind, id or stage"),
@@ -143,22 +156,34 @@ def relinked(database: sqlite3.Connection) -> None:
     relink(database)
 
 
-def relink(database: sqlite3.Connection) -> None:
+def contents(database: sqlite3.Connection) -> list[bytes]:
+    """The canonical JSON of every record, put together by hand as the documentation says."""
+    parts = {number: zlib.decompress(kept) for number, kept in database.execute("SELECT id, content FROM parts")}
+    found = []
+    for kept, places in database.execute("SELECT content, parts FROM records ORDER BY seq"):
+        content = zlib.decompress(kept)
+        for place in places.split():
+            at, part = map(int, place.split(":"))
+            content = content[:at] + parts[part] + content[at:]
+        found.append(content)
+    return found
+
+
+def relink(database: sqlite3.Connection, given: Sequence[bytes] = ()) -> None:
     """Derive ids, links and rows anew from the contents, as an honest registry has them."""
-    contents = [zlib.decompress(kept) for (kept,) in database.execute("SELECT content FROM records ORDER BY seq")]
+    given = given or contents(database)
     for table in schema.TABLES[::-1]:
         database.execute(f"DELETE FROM {table}")  # noqa: S608
-    head, cards, policies = chain.GENESIS, dict[str, object](), set[str]()
-    for seq, content in enumerate(contents, 1):
+    head, known = chain.GENESIS, Known()
+    for seq, content in enumerate(given, 1):
         record = json.loads(content)
         head = chain.link(head, seq, sha256(content))
+        rest, split = packing.split(content)
+        parts, places = derived.parts(split, seq, known)
         row = {"seq": seq, **{key: record[key] for key in ("kind", "id", "stage")}, "digest": sha256(content),
-               "link": head, "content": zlib.compress(content)}  # fmt: skip
-        model, policy = record.get("audit", {}).get("model", {}).get("id"), record.get("audit", {}).get("policy")
-        known = bool(policy) and policy["sha256"] in policies
-        tables = {"records": [row], **rows.derived(record, seq, cards.get(model), known)}  # type: ignore[arg-type]
-        cards |= {card["model_id"]: card for card in tables.get("models", [])}
-        policies |= {one["sha256"] for one in tables.get("policies", [])}
+               "link": head, "content": packing.compress(rest), "parts": places}  # fmt: skip
+        tables = {"records": [row], "parts": parts, **derived.derived(record, seq, known)}
+        known.learn(tables)
         for table, cells in tables.items():
             for cell in cells:
                 columns, places = ", ".join(f'"{name}"' for name in cell), ", ".join("?" * len(cell))
@@ -210,7 +235,7 @@ def honest(tmp_path: Path) -> Path:
 def forged(record: dict[str, Any], **fields: Any) -> None:
     """Put an audit altered in `fields` in its place, with an id that fits."""
     audit = sealed(Audit.model_validate(record["audit"]).model_copy(update=fields))
-    record |= {"id": audit.audit_id, "audit": audit.model_dump(mode="json")}
+    record |= {"id": audit.audit_id, "audit": audit.content()}
 
 
 def pass_the_gate(record: dict[str, Any]) -> None:
@@ -291,12 +316,8 @@ def test_an_old_state_put_back_is_found_by_the_anchor(file: Path, tmp_path: Path
 
 def test_content_that_is_not_canonical_is_found(file: Path) -> None:
     def spaced(database: sqlite3.Connection) -> None:
-        (kept,) = database.execute("SELECT content FROM records WHERE seq = 4").fetchone()
-        content = zlib.decompress(kept).replace(b'"kind"', b' "kind"', 1)
-        database.execute(
-            "UPDATE records SET content = ?, digest = ? WHERE seq = 4", [zlib.compress(content), sha256(content)]
-        )
-        relink(database)
+        *before, last = contents(database)
+        relink(database, [*before, last.replace(b'"kind"', b' "kind"', 1)])
 
     assert tampered(file, spaced) == ["record 4: its content is not canonical JSON"]
 

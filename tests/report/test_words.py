@@ -1,7 +1,7 @@
 import pytest
 
 from glassalpha_action.report import words
-from glassalpha_action.vocabulary import Comparison, Outcome, Severity, Status, Unit
+from glassalpha_action.vocabulary import Comparison, Outcome, Severity, Status, Unit, first_sentence
 
 
 def test_every_outcome_status_and_severity_has_a_word_of_its_own() -> None:
@@ -63,6 +63,6 @@ def test_counting_and_listing() -> None:
 
 
 def test_the_first_sentence_of_a_definition() -> None:
-    assert words.first_sentence("Mean of 0.5 vs. p. Range 0 to 1. Source.") == "Mean of 0.5 vs. p."
-    assert words.first_sentence("One.\nTwo.") == "One."
-    assert words.first_sentence("No stop at all") == "No stop at all"
+    assert first_sentence("Mean of 0.5 vs. p. Range 0 to 1. Source.") == "Mean of 0.5 vs. p."
+    assert first_sentence("One.\nTwo.") == "One."
+    assert first_sentence("No stop at all") == "No stop at all"

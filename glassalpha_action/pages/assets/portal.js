@@ -33,7 +33,7 @@
       let count = 0;
       for (const { row, text } of rows) {
         const fits = words.every(word => text.includes(word)) && (!team || row.dataset.team === team) &&
-          (!status || row.dataset.status === status || (status === "attention" && row.dataset.status !== "PASSED"));
+          (!status || row.dataset.status === status || (status === "APPROVED" && "approved" in row.dataset) || (status === "attention" && row.dataset.status !== "PASSED"));
         row.hidden = !fits;
         count += fits;
       }

@@ -1,0 +1,33 @@
+"""Where the action writes, as seen from the workspace, and that no link leads it elsewhere."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from glassalpha_action.documents import UserError
+from glassalpha_action.settings import Settings
+
+SQLITE_URL = "sqlite:///"
+
+
+def from_workspace(settings: Settings, path: str) -> str | None:
+    """`path`, relative to the current folder, as seen from the workspace; None where it lies outside."""
+    workspace = settings.runner.workspace.resolve()
+    found = Path(os.path.normpath(settings.folder.resolve() / path))
+    return found.relative_to(workspace).as_posix() if found.is_relative_to(workspace) else None
+
+
+def registry_file(settings: Settings) -> Path | None:
+    """The registry's file, relative to the current folder; None where the registry is a server's."""
+    url = settings.inputs.registry_url.get_secret_value()
+    file = url[len(SQLITE_URL) :] if url.lower().startswith(SQLITE_URL) else url
+    return None if "://" in file else Path(file)
+
+
+def refuse_links(path: Path) -> None:
+    """A change under audit may not lead what is written here to somewhere else."""
+    if path.resolve() != Path.cwd().resolve() / path:
+        raise UserError(
+            f"{path.as_posix()}: a link leads from here elsewhere; remove it, or choose another place to write to."
+        )
