@@ -225,8 +225,9 @@ def test(paths: Sequence[Path], allow_uncovered: bool, as_json: bool) -> int:
     """Test policies by cases.
 
     A case has the metrics that a model might have, and what the policy must make of them. CASES are files or folders of
-    them; without any, the folder policies/tests, else the tests of the packs. Every gate needs a case that passes, one
-    that fails, and one on its very threshold. Exits 1 where one does not hold.
+    them, or a policy, whose cases are the file of its name in the folder tests beside it; without any, the folder
+    policies/tests, else the tests of the packs. Every gate needs a case that passes, one that fails, and one on its
+    very threshold. Exits 1 where one does not hold.
     """
     from glassalpha_action.policy import cases
 
@@ -261,10 +262,16 @@ def _case_files(paths: Sequence[Path]) -> list[Path]:
 
     here = Path("policies/tests")
     asked = list(paths) or [here if here.is_dir() else policies() / "tests"]
-    found = [file for path in asked for file in (sorted(path.glob("*.yaml")) if path.is_dir() else [path])]
+    found = [file for path in asked for file in (sorted(path.glob("*.yaml")) if path.is_dir() else [_beside(path)])]
     if not found:
         raise UserError(f"{', '.join(p.as_posix() for p in asked)}: no cases here; write one as policies/tests/*.yaml.")
     return found
+
+
+def _beside(path: Path) -> Path:
+    """The cases of a policy that was named in their place."""
+    cases = path.parent / "tests" / path.name
+    return cases if path.is_file() and cases.is_file() else path
 
 
 @policy.command()

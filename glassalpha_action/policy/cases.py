@@ -20,6 +20,7 @@ from glassalpha_action.documents import (
     Problem,
     Text,
     Tree,
+    UserError,
     Whole,
     build,
     nearest,
@@ -140,6 +141,8 @@ def load(path: Path, name: str | None = None) -> Cases:
     """The cases in the file at `path`. Raises UserError with every mistake and its line."""
     shown = name or path.as_posix()
     tree = parse(read_bytes(path, shown), shown)
+    if "gates" in tree.data:
+        raise UserError(f"{shown} is a policy, not cases of one; write those as tests/{path.name} beside it.")
     document = build(tree, CaseFile)
     return Cases(document, tree, shown, path.parent / document.policy)
 

@@ -12,6 +12,7 @@ import pandas as pd
 import pytest
 
 from glassalpha_action.metrics import CATALOGUE
+from glassalpha_action.records import Audit
 from tests.cli.conftest import Run
 from tests.load.counting import HOSTILE
 from tests.workspace import CONFIG, POLICY, make
@@ -55,7 +56,7 @@ def audited(run: Run, name: str, *arguments: str) -> Any:
         "audit", "--config", "audit.yaml", "--policy-gates", "policy.yaml", *AS_OF, "--output", name, *arguments
     )
     assert code in {0, 1}, err
-    return json.loads(Path(name).read_bytes())
+    return Audit.model_validate_json(Path(name).read_bytes()).model_dump(mode="json")
 
 
 def key(found: dict[str, Any]) -> tuple[str, ...]:

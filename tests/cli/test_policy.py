@@ -228,6 +228,12 @@ def test_test_without_cases_says_so(tmp_path: Path) -> None:
         run("test", str(tmp_path))
 
 
+def test_test_of_a_policy_runs_the_cases_beside_it(tmp_path: Path, source: str) -> None:
+    assert "policies/tests/credit.yaml: " in said("test", str(shipped.policies() / "credit.yaml"))
+    with pytest.raises(UserError, match=r"is a policy, not cases of one; write those as tests/mine.yaml beside it\.$"):
+        run("test", written(tmp_path, source, "mine.yaml"))
+
+
 @pytest.fixture(scope="module")
 def history(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("history")
