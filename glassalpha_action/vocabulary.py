@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from decimal import Decimal
 from enum import Enum, StrEnum
 
 
@@ -57,7 +58,18 @@ class Unit(StrEnum):
         """Write `value` with as few decimals as keep it visibly apart from `beside` (a threshold), three at least."""
         if self is Unit.rows:
             return f"{value:,.0f}" if float(value).is_integer() else f"{value:,.1f}"
-        for decimals in range(3, 13):
+        return self._written(value, beside, 3)
+
+    def show_limit(self, limit: float, beside: float | None = None) -> str:
+        """Write a threshold with every decimal that its author gave it, and apart from `beside` (a value)."""
+        if self is Unit.rows:
+            return f"{limit:,.12g}"
+        decimals = -int(Decimal(repr(limit)).normalize().as_tuple().exponent)
+        return self._written(limit, beside, max(3, min(decimals, 12)))
+
+    @staticmethod
+    def _written(value: float, beside: float | None, least: int) -> str:
+        for decimals in range(least, 13):
             text = f"{value:.{decimals}f}"
             if beside is None or value == beside or float(text) != float(f"{beside:.{decimals}f}"):
                 break

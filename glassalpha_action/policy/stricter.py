@@ -267,8 +267,10 @@ def _weakened(found: Sequence[Change]) -> list[str]:
     weakened = [c.message for c in found if c.effect == "weakened"]
     if not weakened:
         return []
-    many = "1 change weakens" if len(weakened) == 1 else f"{len(weakened)} changes weaken"
-    return [f"{many} what judges the model, and count only once merged.", *weakened[:MOST_SAID]]
+    if len(weakened) == 1:
+        return ["1 change weakens what judges the model, and counts only once merged.", *weakened]
+    many = f"{len(weakened)} changes weaken what judges the model, and count only once merged."
+    return [many, *weakened[:MOST_SAID]]
 
 
 def _looked_at(found: Sequence[Change]) -> list[str]:

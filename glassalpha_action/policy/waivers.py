@@ -183,7 +183,7 @@ def _beyond(waiver: Waiver, verdict: Verdict, gate: Gate) -> str | None:
         if judged.outcome not in {Outcome.FAIL, Outcome.INCONCLUSIVE} or judged.value is None:
             return f"it covers a number that was measured, and the gate has none{who}"
         if not span.holds(Fraction(judged.value), TOLERANCE):
-            value, ceiling = verdict.unit.show(judged.value, waiver.ceiling), verdict.unit.show(waiver.ceiling)
+            value, ceiling = verdict.unit.show(judged.value, waiver.ceiling), verdict.unit.show_limit(waiver.ceiling)
             return f"the value {value}{who} is beyond its ceiling {ceiling}"
     return None
 

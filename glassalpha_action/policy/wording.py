@@ -37,8 +37,8 @@ def message(worst: Judged, gate: Gate, found: Measurement | None, unit: Unit, me
 def limits(threshold: Limit, unit: Unit, value: float | None = None) -> str:
     """A threshold in the metric's unit, apart from `value`."""
     if isinstance(threshold, tuple):
-        return f"{unit.show(threshold[0])} to {unit.show(threshold[1])}"
-    return "" if threshold is None else unit.show(threshold, value)
+        return f"{unit.show_limit(threshold[0])} to {unit.show_limit(threshold[1])}"
+    return "" if threshold is None else unit.show_limit(threshold, value)
 
 
 def _groups(found: Measurement) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from glassalpha_action.policy.doubts import asked
 from glassalpha_action.records import Audit, WaiverUse
 from glassalpha_action.report import words
 from glassalpha_action.report.words import Look
@@ -16,6 +17,7 @@ STATES = {
 }
 EFFECTS = {
     "weakened": Look("▼", "Weakened", "bad"),
+    "asked": Look("!", "Needs review", "caution"),
     "strengthened": Look("▲", "Strengthened", "good"),
     "neutral": Look("–", "Neutral", "neutral"),
 }
@@ -72,17 +74,20 @@ def _waiver(use: WaiverUse, audit: Audit) -> Waiver:
         approved_by=words.name(use.approved_by),
         approved_on=use.approved_on,
         expires=use.expires,
-        ceiling=verdict.unit.show(use.ceiling) if verdict else f"{use.ceiling:.12g}",
+        ceiling=verdict.unit.show_limit(use.ceiling) if verdict else f"{use.ceiling:.12g}",
         ticket=words.name(use.ticket or ""),
         message="" if use.state == "in_force" else words.sentence(use.message),
     )
 
 
 def changes(audit: Audit) -> tuple[Change, ...]:
-    """What differs from the base commit in what the model is held to, the weakened first."""
-    effects = list(EFFECTS)
-    found = sorted(audit.changes, key=lambda change: effects.index(change.effect))
-    return tuple(Change(EFFECTS[change.effect], words.sentence(change.message)) for change in found)
+    """What differs from the base commit in what the model is held to: the weakened, then what a person must look at."""
+    order, looked_at = list(EFFECTS), asked(audit.changes)
+    effects = [
+        "asked" if change.effect != "weakened" and change in looked_at else change.effect for change in audit.changes
+    ]
+    found = sorted(zip(effects, audit.changes, strict=True), key=lambda pair: order.index(pair[0]))
+    return tuple(Change(EFFECTS[effect], words.sentence(change.message)) for effect, change in found)
 
 
 def judged_by(audit: Audit) -> str:

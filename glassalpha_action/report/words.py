@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import unicodedata
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -10,6 +11,7 @@ from glassalpha_action.vocabulary import Comparison, Outcome, Severity, Status, 
 
 NAME_LIMIT = 80
 TEXT_LIMIT = 1200
+GIVEN_NAME = re.compile(r"\w+[._/]\w")
 # Joiners are part of words in several scripts and of emoji; every other invisible format mark can disguise a text.
 JOINERS = "\u200c\u200d"
 
@@ -107,13 +109,8 @@ def span(unit: Unit, low: float | None, high: float | None) -> str:
 def required(unit: Unit, comparison: Comparison, threshold: float | tuple[float, float] | None) -> str:
     """What the gate asks for: "< 0.100"."""
     if isinstance(threshold, tuple):
-        return f"{comparison.sign} {_whole(unit, threshold[0])} to {_whole(unit, threshold[1])}"
-    return comparison.sign if threshold is None else f"{comparison.sign} {_whole(unit, threshold)}"
-
-
-def _whole(unit: Unit, threshold: float) -> str:
-    text = unit.show(threshold)
-    return text if float(text.replace(",", "")) == threshold else f"{threshold:.12g}"
+        return f"{comparison.sign} {unit.show_limit(threshold[0])} to {unit.show_limit(threshold[1])}"
+    return comparison.sign if threshold is None else f"{comparison.sign} {unit.show_limit(threshold)}"
 
 
 def shown(unit: Unit, value: float | None, threshold: float | tuple[float, float] | None) -> str:
@@ -140,9 +137,10 @@ def listed(items: Iterable[str], limit: int = 12) -> str:
 
 
 def sentence(text: str) -> str:
-    """`text` with a capital letter and a full stop."""
+    """`text` with a capital letter, unless it begins with a file's or another given name, and a full stop."""
     text = text.strip()
-    return f"{text[:1].upper()}{text[1:]}{'' if text.endswith(('.', '!', '?', '…', ')')) else '.'}" if text else ""
+    start = text[:1] if GIVEN_NAME.match(text) else text[:1].upper()
+    return f"{start}{text[1:]}{'' if text.endswith(('.', '!', '?', '…', ')')) else '.'}" if text else ""
 
 
 def requirement(identifier: str) -> str:
