@@ -8,7 +8,7 @@ from typing import Any
 from glassalpha_action.policy.schema import Policy
 from glassalpha_action.policy.simulate import GateFlip, GateLoad, Replayed, Simulation, TeamLoad
 from glassalpha_action.report.words import count, human, name
-from glassalpha_action.vocabulary import Status
+from glassalpha_action.vocabulary import Outcome, Status
 
 ORDER = (Status.BLOCKED, Status.REVIEW, Status.PASSED, Status.NO_POLICY)
 
@@ -60,7 +60,7 @@ def _model(audits: list[Replayed]) -> Iterator[str]:
     """A model's flips, months that flip alike on one line."""
     alike: dict[tuple[str, str], list[Replayed]] = {}
     for one in audits:
-        why = "; ".join([*map(_flip, one.gates), *(f"{human(unmet)} not met" for unmet in one.unmet)])
+        why = "; ".join([*map(_flip, filter(_matters, one.gates)), *(f"{human(unmet)} not met" for unmet in one.unmet)])
         alike.setdefault((f"{one.before.value} → {one.after.value}", why), []).append(one)
     for (change, why), some in alike.items():
         days = [one.as_of for one in some]
@@ -68,10 +68,15 @@ def _model(audits: list[Replayed]) -> Iterator[str]:
         yield f"  {name(some[0].model_id)}  {change}  {when}{f': {why}' if why else ''}"
 
 
+def _matters(flip: GateFlip) -> bool:
+    """Whether the gate can be why a status flips: one that came or went without ever failing is not."""
+    return not {flip.before, flip.after} <= {None, Outcome.PASS, Outcome.NOT_APPLICABLE}
+
+
 def _flip(flip: GateFlip) -> str:
-    before = flip.before.value if flip.before else "no such gate"
-    after = flip.after.value if flip.after else "no such gate"
-    return f"{name(flip.gate, 60)} {before} → {after}"
+    if flip.before and flip.after:
+        return f"{name(flip.gate, 60)} {flip.before.value} → {flip.after.value}"
+    return f"{name(flip.gate, 60)} " + (f"{flip.after.value} (new)" if flip.after else "gone")
 
 
 def as_data(found: Simulation) -> dict[str, Any]:

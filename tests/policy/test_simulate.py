@@ -101,6 +101,18 @@ def test_what_an_audit_did_not_measure_is_missing_and_blocks(tmp_path: Path) -> 
     assert "the audit of 2025-06-15 did not measure it" in found.decision.verdicts[-1].message
 
 
+def test_a_flip_names_the_gates_that_can_be_why(tmp_path: Path) -> None:
+    current = policy(tmp_path, CURRENT, "current.yaml")
+    audit = recorded(current, ModelCard(id="m", use_case="credit_scoring"), DAY, one("0.9"))
+    others = "\n".join(CURRENT.splitlines()[:-1]) + (
+        "\n  - {name: Size, metric: min_group_size, threshold: 30, comparison: greater_than_or_equal}\n"
+        "  - {name: Ranking, metric: roc_auc, threshold: 0.5, comparison: greater_than}\n"
+    )
+    asked = policy(tmp_path, others)
+    text = render_simulation(simulate(asked, [audit], DEFINITIONS), asked.policy)
+    assert "m  PASSED → BLOCKED  2025-06-15: Size MISSING (new)\n" in text
+
+
 def test_a_removed_gate_and_another_parameter_show(tmp_path: Path) -> None:
     current = policy(tmp_path, CURRENT, "current.yaml")
     audit = recorded(current, ModelCard(id="m", use_case="credit_scoring"), DAY, one("0.9"))
