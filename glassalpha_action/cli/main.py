@@ -14,7 +14,7 @@ COMMANDS = {
     "policy": ("policy", "Check policies and show them."),
     "metrics": ("metrics", "List the metrics a policy may name, and what each means."),
     "detect-bias": ("detect_bias", "Show what bias a data set holds before any model."),
-    "explain": ("explain", "Say what a failed gate means and how to fix it."),
+    "explain": ("explain", "Say what a failed gate means, or why a model decided against people."),
     "registry": ("registry", "Keep audits in an append-only registry and ask it questions."),
     "model": ("model", "Approve a model, reject it, or take an approval back."),
     "event": ("event", "Record what happens beside the audits, such as trainings, incidents and releases."),

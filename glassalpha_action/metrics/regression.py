@@ -16,6 +16,8 @@ from glassalpha_action.metrics.intervals import z_of
 from glassalpha_action.records import Group
 from glassalpha_action.vocabulary import Better, Unit
 
+# A spread that much smaller than the errors is what rounding leaves of equal outcomes.
+MOST_TIMES = 1e30
 NO_ROWS = "no row has an outcome and a prediction"
 
 
@@ -133,7 +135,10 @@ def r2(rows: Evidence) -> Estimate:
     spread = math.fsum(weight * (outcome - mean(outcome, weight).value) ** 2) if rows.rows else 0.0
     if rows.rows < 2 or spread <= 0:
         return undefined("all outcomes are equal, so there is nothing to explain", rows.rows)
-    return Estimate(1 - math.fsum(weight * (outcome - prediction) ** 2) / spread, rows.rows)
+    missed = math.fsum(weight * (outcome - prediction) ** 2)
+    if missed > spread * MOST_TIMES:
+        return undefined("the outcomes are all but equal, so there is nothing to explain", rows.rows)
+    return Estimate(1 - missed / spread, rows.rows)
 
 
 def _means(rows: Evidence, group: Slice, values: Floats) -> list[Mean | None]:

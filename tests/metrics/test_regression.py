@@ -94,6 +94,7 @@ def test_a_group_of_one_row_leaves_no_interval() -> None:
     [
         ("r2", amounts([5, 5], [4, 6]), "all outcomes are equal"),
         ("r2", amounts([5], [4]), "all outcomes are equal"),
+        ("r2", amounts([0, 3.67e-154], [0, 4]), "the outcomes are all but equal"),
         ("mean_error_difference", amounts([1, 2], [1, 2], g=["a", "a"]), "only one group"),
         ("mean_error_difference", amounts([1, 2], [1, 2], g=[None, None]), "only one group"),
         ("mean_prediction_ratio", amounts([1, 2], [1, -2], g=["a", "b"]), "not above 0"),
