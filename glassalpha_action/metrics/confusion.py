@@ -9,7 +9,7 @@ import numpy as np
 
 from glassalpha_action.cube import Slice
 from glassalpha_action.metrics.catalogue import Estimate, metric, undefined
-from glassalpha_action.metrics.intervals import wilson
+from glassalpha_action.metrics.intervals import wilson, z_of
 from glassalpha_action.metrics.rates import ALL, Rate, cell, rate
 from glassalpha_action.vocabulary import Better, Unit
 
@@ -182,3 +182,42 @@ def f1(whole: Slice, confidence: float) -> Estimate:
     return Estimate(
         value if isinstance(value, Fraction) else float(value), n, 2 * low / (1 + low), 2 * high / (1 + high)
     )
+
+
+@metric(
+    "Matthews correlation coefficient",
+    family=FAMILY,
+    unit=Unit.score,
+    better=Better.higher,
+    issue="The model's decisions follow the labels less closely than the policy asks.",
+    causes=THRESHOLD,
+    fixes=["See which of precision, recall and specificity is low, and move the threshold towards it.", IMPROVE],
+    aliases=["mcc", "phi_coefficient"],
+)
+def matthews_corrcoef(whole: Slice, confidence: float) -> Estimate:
+    """The correlation of decision and label: (TP·TN − FP·FN) / √((TP + FP)·(TP + FN)·(TN + FP)·(TN + FN)).
+
+    Range −1 to 1; 1 means that every decision is right, 0 that decisions tell nothing of labels. It is high only where
+    the model does well on both labels, however rare one is. Not estimable when all rows carry one label or are decided
+    alike. Interval: Fisher's z with the large-sample variance of φ; none at −1 and 1, where that is 0. Source: Matthews
+    1975; Bishop, Fienberg and Holland 1975, chapter 11.
+    """
+    n = int(whole.count.sum())
+    table = np.asarray(whole.confusion[0], dtype=np.float64)
+    if not n or not table.any():
+        return undefined("there are no rows", n)
+    (negative, positive), (refused, chosen) = table.sum(axis=1) / table.sum(), table.sum(axis=0) / table.sum()
+    if not negative * positive:
+        return undefined("all rows carry the same label", n)
+    if not refused * chosen:
+        return undefined("all rows are decided alike", n)
+    product = math.sqrt(negative * positive * refused * chosen)
+    phi = float(table[0, 0] * table[1, 1] - table[0, 1] * table[1, 0]) / float(table.sum()) ** 2 / product
+    skew, tilt = positive - negative, chosen - refused
+    variance = 1 - phi**2 + phi * (1 + phi**2 / 2) * skew * tilt / product
+    variance -= 0.75 * phi**2 * (skew**2 / (negative * positive) + tilt**2 / (refused * chosen))
+    if abs(phi) > 1 - 1e-12:
+        return Estimate(round(phi), n)
+    effective = table.sum() ** 2 / float(np.sum(whole.confusion_square))
+    half = z_of(confidence) * math.sqrt(max(0.0, variance) / effective) / (1 - phi**2)
+    return Estimate(phi, n, math.tanh(math.atanh(phi) - half), math.tanh(math.atanh(phi) + half))

@@ -9,6 +9,7 @@ from sklearn.metrics import (
     accuracy_score,
     balanced_accuracy_score,
     f1_score,
+    matthews_corrcoef,
     precision_score,
     recall_score,
     roc_auc_score,
@@ -124,6 +125,7 @@ SHARES = {
     "accuracy": accuracy_score,
     "specificity": partial(recall_score, pos_label=False),
     "negative_predictive_value": partial(precision_score, pos_label=False),
+    "matthews_corrcoef": matthews_corrcoef,
 }
 
 
@@ -163,6 +165,32 @@ def test_the_interval_of_balanced_accuracy_joins_both_rates() -> None:
     assert found.high == pytest.approx(49 / 60 + math.hypot(b - 0.8, d - 5 / 6) / 2)
 
 
+def test_matthews_correlation_by_hand_and_its_interval_by_the_delta_method() -> None:
+    cells = (50, 10, 5, 20)
+    found = single("matthews_corrcoef", counts(a=cells))
+    assert found.value == pytest.approx((20 * 50 - 10 * 5) / math.sqrt(30 * 25 * 60 * 55))
+
+    def phi(shares: np.ndarray) -> float:
+        tn, fp, fn, tp = shares
+        return float((tp * tn - fp * fn) / math.sqrt((tp + fp) * (tp + fn) * (tn + fp) * (tn + fn)))
+
+    shares = np.array(cells) / sum(cells)
+    step = np.eye(4) * 1e-6
+    slope = np.array([(phi(shares + one) - phi(shares - one)) / 2e-6 for one in step])
+    error = math.sqrt((slope**2 @ shares - (slope @ shares) ** 2) / sum(cells))
+    half = 1.959964 * error / (1 - phi(shares) ** 2)
+    middle = math.atanh(phi(shares))
+    assert (found.low, found.high) == pytest.approx((math.tanh(middle - half), math.tanh(middle + half)), abs=1e-6)
+
+
+@pytest.mark.parametrize(("cells", "value"), [((5, 0, 0, 3), 1.0), ((0, 5, 3, 0), -1.0)])
+def test_matthews_correlation_has_no_interval_where_its_variance_is_0(
+    cells: tuple[int, int, int, int], value: float
+) -> None:
+    found = single("matthews_corrcoef", counts(a=cells))
+    assert (found.value, found.low, found.high) == (value, None, None)
+
+
 @pytest.mark.parametrize(
     ("metric", "cells", "reason"),
     [
@@ -173,6 +201,8 @@ def test_the_interval_of_balanced_accuracy_joins_both_rates() -> None:
         ("f1", (5, 0, 0, 0), "no row is positive, by label or by decision"),
         ("balanced_accuracy", (5, 5, 0, 0), "all rows carry the same label"),
         ("balanced_accuracy", (0, 0, 5, 5), "all rows carry the same label"),
+        ("matthews_corrcoef", (0, 0, 5, 5), "all rows carry the same label"),
+        ("matthews_corrcoef", (0, 5, 0, 5), "all rows are decided alike"),
     ],
 )
 def test_a_share_of_nothing_is_not_estimable(metric: str, cells: tuple[int, int, int, int], reason: str) -> None:
