@@ -13,7 +13,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from glassalpha_action.records import Audit, sealed
+from glassalpha_action.records import Audit, sealed, sha256
 
 ROOT = Path(__file__).parent.parent
 DIGESTS = ("config_sha256", "model_sha256", "data_sha256", "predictions_sha256")
@@ -37,16 +37,43 @@ def example() -> Audit:
         return Audit.model_validate_json((folder / "out/r.json").read_bytes())
 
 
-def audits(count: int, models: int, *, a_day: int = 0, named: str = "model", seed: int = 20260106) -> Iterator[Audit]:
+@cache
+def small() -> Audit:
+    """The example's audit cut down to the first three gates of its policy and what they judge, on one attribute."""
+    whole = example().content()
+    text = whole["policy"]["text"].partition('  - name: "Equalized Odds"')[0]
+    gates = whole["verdicts"][:3]
+    judged, attribute = {gate["metric"] for gate in gates}, gates[-1]["attribute"]
+    content = whole | {
+        "policy": whole["policy"] | {"text": text, "sha256": sha256(text.encode())},
+        "verdicts": [
+            gate | {"judged": [one for one in gate["judged"] if one["attribute"] in {None, attribute}]}
+            for gate in gates
+        ],
+        "measurements": [
+            m for m in whole["measurements"] if m["metric"] in judged and m.get("attribute") in {None, attribute}
+        ],
+        "glossary": {metric: whole["glossary"][metric] for metric in sorted(judged)},
+        "data": whole["data"] | {"attributes": [a for a in whole["data"]["attributes"] if a["name"] == attribute]},
+    }
+    del content["charts"]
+    return sealed(Audit.model_validate(content))
+
+
+def audits(
+    count: int, models: int, *, like: Audit | None = None, a_day: int = 0, named: str = "model", seed: int = 20260106
+) -> Iterator[Audit]:
     """`count` audits of `models` in turn, `a_day` of them on each day (by default one a model and day).
 
-    They differ as real ones do: in every value, interval, curve and digest, by as many digits as the pipeline writes.
+    They differ from `like`, by default the example's whole audit, as real ones do: in every value, interval, curve and
+    digest, by as many digits as the pipeline writes.
     """
-    chance, base, start = random.Random(seed), example().content(), date(1990, 1, 1)  # noqa: S311
+    chance, base, start = random.Random(seed), (like or example()).content(), date(1990, 1, 1)  # noqa: S311
     for k in range(count):
         content = dict(base)
         for key in ("measurements", "verdicts", "charts"):
-            content[key] = _varied(base[key], chance)
+            if key in base:
+                content[key] = _varied(base[key], chance)
         content["model"] = base["model"] | {"id": f"{named}_{k % models}"}
         content["provenance"] = base["provenance"] | {
             "as_of": (start + timedelta(days=k // (a_day or models))).isoformat(),

@@ -13,9 +13,9 @@ from typing import Any
 from pydantic import SecretStr
 
 from glassalpha_action import git
-from glassalpha_action.config import filled, load
+from glassalpha_action.config import PLACEHOLDER, Config, filled, load
 from glassalpha_action.documents import UserError, plain
-from glassalpha_action.github.activity import Activity, Stage, find_activity
+from glassalpha_action.github.activity import Activity, Stage, find_activity, find_default
 from glassalpha_action.github.paths import refuse_links, registry_file
 from glassalpha_action.github.result import Result, Run, problems
 from glassalpha_action.records import Audit
@@ -23,14 +23,21 @@ from glassalpha_action.registry import Head, connect, ledger
 from glassalpha_action.registry.ledger import Appended
 from glassalpha_action.registry.patience import Patience
 from glassalpha_action.registry.publication import FILE, publish
+from glassalpha_action.registry.remote import TooLargeError
 from glassalpha_action.registry.rows import audit_entry
 from glassalpha_action.registry.sync import sync
-from glassalpha_action.settings import Settings, variables
+from glassalpha_action.settings import Runner, Settings, variables
 
 EVENT_LIMIT = 32 << 20
 NO_LEDGER = "none"
 PUBLISHED = "-db"
-OWNER_AND_NAME = re.compile(r"[A-Za-z0-9-]+/[A-Za-z0-9._-]+")
+OWNER_AND_NAME = re.compile(r"[A-Za-z0-9-]+/(?!\.{1,2}\Z)[A-Za-z0-9._-]+")
+HEADS = "refs/heads/"
+# The change under audit writes the templates, and everyone reads the records.
+SECRET_NAME = re.compile(
+    r"^(ACTIONS|INPUT)_|^PG|TOKEN|SECRET|PASSW|CREDENTIAL|PRIVATE|AUTH(?!OR)|KEY|DATABASE|DSN|CONNECTION", re.IGNORECASE
+)
+SECRET_VALUE = re.compile(r"://[^/\s]*:[^/\s]*@")
 
 
 @dataclass(frozen=True)
@@ -60,6 +67,8 @@ def find_ledger(settings: Settings) -> Ledger | None:
             "there is no repository to keep the ledger in: name one in the input registry-repository, or set "
             f"registry-branch to {NO_LEDGER} to use registry-url alone."
         )
+    if named == runner.repository:
+        _refuse_a_branch_of_code(settings)
     remote = f"{runner.server_url.rstrip('/')}/{named}" if OWNER_AND_NAME.fullmatch(named) else named
     return Ledger(remote, inputs.registry_branch, inputs.github_token, Patience(attempts=inputs.push_attempts))
 
@@ -68,7 +77,7 @@ def record(run: Run, settings: Settings, now: str) -> Run:
     """`run` with its audits kept and what there is to say of it. What fails here leaves the verdict as it is."""
     runner = settings.runner
     try:
-        activity = find_activity(runner.event_name, _payload(runner.event_path), runner.ref)
+        activity = find_activity(runner.event_name, _payload(runner), runner.ref)
         if activity.stage is None:
             return replace(run, notes=(*run.notes, f"Not recorded: {activity.reason}."))
         ready = [(r.audit, _metadata(r, activity, settings)) for r in run.results if r.audit and not r.gone]
@@ -138,6 +147,9 @@ def _show(run: Run, settings: Settings, place: Ledger, now: str) -> Run:
                 head = place.fill(str(file))
             publish(place.remote, file, head, recorded_at=now, branch=f"{place.branch}{PUBLISHED}", token=place.token,
                     patience=place.patience)  # fmt: skip
+    except TooLargeError as error:
+        # It stays so for ever, and only the download is missing: no reason for the job to fail each time.
+        return replace(run, notes=(*run.notes, f"Not published: {error}."))
     except UserError as error:
         return replace(run, faults=problems(error, settings.inputs.working_directory), fault_code=error.exit_code)
     return run
@@ -155,6 +167,15 @@ def _require_commit(audits: Sequence[Audit], commit: str | None) -> None:
         )
 
 
+def _refuse_a_branch_of_code(settings: Settings) -> None:
+    """In the repository under audit the ledger needs a branch of its own, named without refs/heads/."""
+    branch, runner = settings.inputs.registry_branch, settings.runner
+    if branch in {find_default(_payload(runner)), runner.ref.removeprefix(HEADS)}:
+        raise UserError(f"input registry-branch: {plain(branch)} holds the code; name a branch for the ledger alone.")
+    if branch == "HEAD" or branch.startswith("refs/"):
+        raise UserError(f"input registry-branch: {plain(branch)} is no short name, such as glassalpha-registry.")
+
+
 def _refuse_a_linked_registry(settings: Settings) -> None:
     if file := registry_file(settings):
         refuse_links(file)
@@ -163,7 +184,7 @@ def _refuse_a_linked_registry(settings: Settings) -> None:
 def _metadata(result: Result, activity: Activity, settings: Settings) -> Mapping[str, str]:
     """What the audit file asks to keep, and where the audit came from."""
     config = load(Path(result.config).relative_to(settings.inputs.working_directory))
-    kept = filled(config.document.registry.metadata, variables(), config.where("registry", "metadata"))
+    kept = _filled(config)
     runner = settings.runner
     facts = {
         "commit": activity.commit or runner.sha,
@@ -175,12 +196,31 @@ def _metadata(result: Result, activity: Activity, settings: Settings) -> Mapping
     return team | {name: value for name, value in facts.items() if value} | kept
 
 
-def _payload(path: Path | None) -> Mapping[str, Any]:
-    """The event's payload; empty where there is none."""
-    if path is None or not path.is_file() or path.stat().st_size > EVENT_LIMIT:
+def _filled(config: Config) -> dict[str, str]:
+    """The metadata that the audit file asks to keep, filled from the environment but for what may be a secret."""
+    templates, environment = config.document.registry.metadata, variables()
+    wanted = sorted({name for text in templates.values() for name in PLACEHOLDER.findall(text)})
+    found = [name for name in wanted if SECRET_NAME.search(name) or SECRET_VALUE.search(environment.get(name, ""))]
+    if found:
+        said = f"{', '.join(found)} may hold a secret and is not recorded; give what is public under another name."
+        raise config.error(said, "registry", "metadata", exit_code=4)
+    return filled(templates, environment, config.where("registry", "metadata"))
+
+
+def _payload(runner: Runner) -> Mapping[str, Any]:
+    """The event's payload; empty outside GitHub. UserError where an event has none that can be read."""
+    if not runner.event_name:
         return {}
+    path = runner.event_path
     try:
+        if path is None or not path.is_file():
+            raise ValueError("there is no such file")
+        if path.stat().st_size > EVENT_LIMIT:
+            raise ValueError(f"it is larger than {EVENT_LIMIT >> 20} MiB")
         found = json.loads(path.read_bytes())
-    except ValueError as error:
-        raise UserError(f"the event's payload cannot be read as JSON ({error}), so the stage is unknown.") from error
-    return found if isinstance(found, dict) else {}
+        if not isinstance(found, dict):
+            raise ValueError("it is no JSON object")
+    except (OSError, ValueError, RecursionError) as error:
+        said = f"the payload of the event {plain(runner.event_name, 80)} in GITHUB_EVENT_PATH cannot be read"
+        raise UserError(f"{said} ({plain(str(error), 200)}), so that nothing was recorded.", exit_code=4) from error
+    return found

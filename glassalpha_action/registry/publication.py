@@ -11,11 +11,12 @@ from glassalpha_action.registry import ledger
 from glassalpha_action.registry.git import Clone
 from glassalpha_action.registry.ledger import HEAD_FILE, HEAD_LIMIT
 from glassalpha_action.registry.patience import Patience, persist
-from glassalpha_action.registry.remote import Remote
+from glassalpha_action.registry.remote import Remote, TooLargeError
 from glassalpha_action.registry.rows import Head
 
 BRANCH = "glassalpha-registry-db"
 FILE = "model_registry.db"
+FILE_LIMIT = 100 << 20
 
 
 def publish(
@@ -27,13 +28,18 @@ def publish(
     branch: str = BRANCH,
     token: SecretStr | None = None,
     patience: Patience | None = None,
+    limit: int = FILE_LIMIT,
 ) -> str:
     """Make the file `database`, whose chain ends at `head`, the only commit of `branch`; returns the commit there then.
 
     A branch that is as new or newer stays as it is. Raises UserError: 4 not published, 5 what is on the branch cannot
-    be read or is of another chain; it is then left as it is.
+    be read or is of another chain; it is then left as it is. TooLargeError (4), before anything is sent, where the file
+    has more than `limit` bytes, which GitHub and others refuse, and where the host itself says that it is too large.
     """
     ledger.require_branch(branch)
+    size = database.stat().st_size
+    if size > limit:
+        raise _too_large(size, branch)
     content = database.read_bytes()
     when = ledger.seconds(recorded_at)
 
@@ -48,7 +54,19 @@ def publish(
         return commit
 
     with Clone(Remote.parse(remote, token)) as clone:
-        return persist(attempt, f"{clone.remote}: {branch} was not published", patience)
+        try:
+            return persist(attempt, f"{clone.remote}: {branch} was not published", patience)
+        except TooLargeError as error:
+            raise _too_large(size, branch) from error
+
+
+def _too_large(size: int, branch: str) -> TooLargeError:
+    return TooLargeError(
+        f"the registry's file has {size / (1 << 20):,.1f} MB, and git hosts refuse files over {FILE_LIMIT >> 20} MB or "
+        f"less: the branch {branch} was left as it is. The ledger holds every record: build the file where it is "
+        "needed with `glassalpha registry sync`, or keep the registry in PostgreSQL by registry-url",
+        exit_code=4,
+    )
 
 
 def _older(clone: Clone, tip: str, head: Head, branch: str) -> bool:

@@ -21,7 +21,6 @@ REFUSALS = (
      "a ruleset refuses the push: leave this branch out of it under Settings > Rules, or let GitHub Actions bypass it"),
     (r"GH006|protected branch|not allowed to push",
      "branch protection refuses the push: take the protection rule off this branch under Settings > Branches"),
-    (r"GH001|file size limit|larger than the maximum", "the host refuses a file of this size"),
     (r"archived|read-only", "the repository cannot be written: it is archived or read-only"),
     (r"error: 401|authentication failed|could not read (username|password)|invalid (username|credentials)",
      "the credentials are missing or wrong: give the job a token in github-token"),
@@ -38,11 +37,16 @@ RACES = re.compile(
     r"incorrect old value|already exists|is at [0-9a-f]+ but expected",
     re.IGNORECASE,
 )
+TOO_LARGE = re.compile(r"GH001|file size limit|larger than the maximum|maximum file size", re.IGNORECASE)
 DAMAGE = re.compile(r"fsck error|hash mismatch|inflate|corrupt")
 
 
 class RaceLostError(Exception):
     """Another writer's push came first."""
+
+
+class TooLargeError(UserError):
+    """The remote takes no file of this size."""
 
 
 class UnreachableError(Exception):
@@ -132,6 +136,8 @@ class Remote:
             return RaceLostError(said)
         if DAMAGE.search(text):
             return UserError(f"{self}: git finds the branch damaged ({said})", exit_code=5)
+        if TOO_LARGE.search(text):
+            return TooLargeError(f"{self}: the host refuses a file of this size (git: {said})", exit_code=4)
         for pattern, advice in REFUSALS:
             if re.search(pattern, text, re.IGNORECASE):
                 return UserError(f"{self}: {advice} (git: {said})", exit_code=4)

@@ -16,6 +16,7 @@ from glassalpha_action.documents import UserError, plain
 from glassalpha_action.records import Audit, canonical, sha256
 from glassalpha_action.registry import chain
 from glassalpha_action.registry.packing import CONTENT_LIMIT
+from glassalpha_action.registry.wire import read_audit_record
 from glassalpha_action.vocabulary import Status
 
 FORMAT = "glassalpha-record/1"
@@ -206,14 +207,13 @@ def read_entry(content: bytes) -> Entry:
     those of RFC 8785, `Registry.verify` checks.
     """
     try:
-        record: dict[str, Any] = parse(content)
+        record = _read(content)
         kind, identity, stage = record["kind"], record["id"], record["stage"]
         if record["format"] != FORMAT or stage not in STAGES or len(content) > CONTENT_LIMIT:
             raise ValueError("it is of another format")
         if kind == "audit":
             _require_version(record["audit"]["schema_version"])
-            # Strictly, as a row is made of what is written: a number that stands there as text is none.
-            _require_day(Audit.model_validate_json(audit_json(content, record), strict=True).provenance.as_of)
+            _require_day(record["audit"]["provenance"]["as_of"])
             require_moment(record["recorded_at"])
             _require_texts(record["metadata"], record["author"] or "", *(record.get("supersedes") or {}).values())
         elif kind == "event":
@@ -224,12 +224,23 @@ def read_entry(content: bytes) -> Entry:
                 raise ValueError("the body of the event is no object")
         else:
             raise ValueError("it is neither an audit nor an event")
-        fits = fitting_id(content, record) == identity
-        if not fits:
+        if fitting_id(content, record) != identity:
             raise ValueError("its id does not fit its content")
     except (ValueError, TypeError, KeyError, AttributeError, RecursionError, UserError) as error:
         raise UserError(f"what was handed over is no record: {plain(str(error), 300)}", exit_code=5) from error
     return Entry(kind, identity, stage, record, content)
+
+
+def _read(content: bytes) -> dict[str, Any]:
+    if content.startswith(b'{"event":'):
+        event: dict[str, Any] = parse(content)
+        return event
+    try:
+        return read_audit_record(content)
+    except ValueError:
+        # An audit of another version need not fit this one's schema, and that is then what to say of it.
+        _require_version(parse(content)["audit"]["schema_version"])
+        raise
 
 
 def fitting_id(content: bytes, record: Mapping[str, Any]) -> str:

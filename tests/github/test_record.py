@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -17,7 +18,7 @@ from glassalpha_action.vocabulary import Status
 from tests import samples
 from tests.credentials import RECORD as TOKEN
 from tests.credentials import coded
-from tests.github.test_run import EVENTS, Workspace, workspace
+from tests.github.test_run import CONFIG, EVENTS, Workspace, workspace
 from tests.registry.conftest import postgres
 from tests.registry.ledgers import Served, bare, git, rewrite, serve
 from tests.registry.server import Server
@@ -117,7 +118,7 @@ def test_after_another_run_only_an_audit_of_its_commit_is_recorded(
 ) -> None:
     """Such a job starts with the default branch checked out, and would record that as the pull request's."""
     payload = json.loads((EVENTS / "workflow_run.completed.json").read_bytes())
-    payload["workflow_run"] |= {"event": "pull_request", "head_sha": sha}
+    payload["workflow_run"] |= {"event": "pull_request", "head_sha": sha, "head_repository": payload["repository"]}
     (tmp_path / "run.json").write_text(json.dumps(payload))
     job.told["GITHUB_EVENT_PATH"] = str(tmp_path / "run.json")
     run = record(job, "workflow_run.completed")
@@ -241,6 +242,66 @@ def test_a_branch_that_is_none(job: Workspace, served: Served, branch: str) -> N
     assert (run.records, run.exit_code, served.headers) == ((), 2, [])
 
 
+@pytest.mark.parametrize("branch", ["master", "main", "HEAD", "refs/heads/ledger"])
+def test_the_ledger_has_a_branch_of_its_own(job: Workspace, served: Served, branch: str) -> None:
+    """The default branch, the branch of this run, and what git takes for another name."""
+    push = json.loads(Path(job.told["GITHUB_EVENT_PATH"]).read_bytes())
+    push["repository"]["default_branch"] = "master"
+    Path(job.told["GITHUB_EVENT_PATH"]).write_text(json.dumps(push))
+    job.told["GITHUB_REF"] = "refs/heads/main"
+    run = record(job, registry_branch=branch)
+    assert (run.records, run.exit_code, served.headers) == ((), 2, [])
+    assert run.faults[0].message.startswith(f"input registry-branch: {branch} ")
+
+
+def test_a_ledger_in_a_repository_for_ledgers_may_be_its_main_branch(job: Workspace, served: Served) -> None:
+    bare(served.root / "Codertocat/ledger")
+    assert record(job, registry_branch="master", registry_repository="Codertocat/ledger").exit_code == 0
+
+
+@pytest.mark.parametrize("name", ["a/..", "a/.", "../x"])
+def test_no_name_of_a_repository_leads_to_another(job: Workspace, served: Served, name: str) -> None:
+    run = record(job, registry_repository=name)
+    assert (run.records, run.exit_code, served.headers) == ((), 2, [])
+    assert "there is no such folder" in run.faults[0].message
+
+
+@pytest.mark.parametrize(
+    "content",
+    [None, "", "not json", "\xff", "[]", "null", pytest.param("[" * 100_000, id="deep"),
+     pytest.param(" " * (32 << 20) + "{}", id="large")],
+)  # fmt: skip
+@pytest.mark.parametrize("event", ["push", "schedule"])
+def test_an_event_that_cannot_be_read_is_never_taken_for_nothing_to_record(
+    job: Workspace, served: Served, tmp_path: Path, event: str, content: str | None
+) -> None:
+    job.told["GITHUB_EVENT_PATH"] = str(tmp_path / "event.json")
+    if content is not None:
+        (tmp_path / "event.json").write_text(content, encoding="latin-1")
+    run = record(job, event)
+    assert (run.status, run.records, run.exit_code, served.headers) == ("PASSED", (), 4, [])
+    (fault,) = run.faults
+    assert fault.message.startswith(f"the payload of the event {event} in GITHUB_EVENT_PATH cannot be read (")
+    assert "\n" not in fault.message
+    assert "Passed, but not recorded" in (job.root.parent / "summary").read_text()
+    assert job.said[-1].startswith("::error title=Not recorded or not published::")
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [("ACTIONS_RUNTIME_TOKEN", "x"), ("ACTIONS_ID_TOKEN_REQUEST_URL", "x"), ("MY_SECRET", "x"), ("API_KEY", "x"),
+     ("DATABASE_URL", "x"), ("PGPASSWORD", "x"), ("PLACE", "postgresql://me:word@host/x")],
+)  # fmt: skip
+def test_no_audit_file_takes_a_secret_into_the_record(
+    job: Workspace, served: Served, monkeypatch: pytest.MonkeyPatch, name: str, value: str
+) -> None:
+    monkeypatch.setenv(name, value)
+    (job.root / "a.audit.yaml").write_text(CONFIG.replace("COST_CENTER", name))
+    run = record(job)
+    assert (run.records, run.exit_code, served.headers) == ((), 4, [])
+    assert f"{name} may hold a secret" in run.faults[0].message
+
+
 def test_nothing_that_could_be_audited_makes_no_ledger(job: Workspace, served: Served) -> None:
     (job.root / "a.audit.yaml").unlink()
     assert record(job).exit_code == 2
@@ -258,6 +319,19 @@ def test_a_registry_in_postgresql_is_filled_and_a_file_published(
     assert not (job.root / "model_registry.db").exists()
     listed = git(served.root / REPOSITORY, "ls-tree", "--name-only", publication.BRANCH)
     assert listed.splitlines() == ["head.json", "model_registry.db"]
+
+
+def test_a_registry_too_large_for_a_branch_is_recorded_all_the_same(
+    job: Workspace, served: Served, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("glassalpha_action.github.record.publish", partial(publication.publish, limit=1))
+    run = record(job)
+    assert (run.exit_code, run.faults, len(run.records)) == (0, (), 1)
+    assert git(served.root / REPOSITORY, "branch").split() == [ledger.BRANCH]
+    with connect("model_registry.db") as kept:
+        assert kept.head().anchor == run.registry_head
+    assert "Not published: the registry's file has" in (job.root.parent / "summary").read_text()
+    assert "glassalpha registry sync" in job.said[-1] + job.said[-2]
 
 
 def test_the_inputs_and_the_registry_agree_on_the_branch() -> None:

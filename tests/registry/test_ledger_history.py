@@ -15,6 +15,7 @@ from glassalpha_action.registry import Registry, chain, connect, history, ledger
 from glassalpha_action.registry.merge import merge
 from glassalpha_action.registry.publication import BRANCH as DATABASE_BRANCH
 from glassalpha_action.registry.publication import publish
+from glassalpha_action.registry.remote import TooLargeError
 from glassalpha_action.registry.rows import Head
 from glassalpha_action.registry.sync import sync
 from tests import samples
@@ -355,3 +356,25 @@ def test_a_database_branch_that_is_none_is_left(remote: Path, database: Path) ->
         publish(str(remote), database, head, recorded_at=NOW, patience=AT_ONCE)
     assert caught.value.exit_code == 5
     assert git(remote, "rev-parse", DATABASE_BRANCH) == forged
+
+
+def test_a_file_that_git_hosts_refuse_is_not_sent(remote: Path, database: Path, tmp_path: Path) -> None:
+    size, head = database.stat().st_size, head_of(database)
+    with pytest.raises(TooLargeError, match=r"over 100 MB .* `glassalpha registry sync`, .* PostgreSQL") as caught:
+        publish(str(tmp_path / "no such remote"), database, head, recorded_at=NOW, limit=size - 1)
+    assert (caught.value.exit_code, len(str(caught.value).splitlines())) == (4, 1)
+    assert DATABASE_BRANCH not in git(remote, "branch")
+    publish(str(remote), database, head, recorded_at=NOW, patience=AT_ONCE, limit=size)
+    assert DATABASE_BRANCH in git(remote, "branch")
+
+
+def test_a_host_that_finds_the_file_too_large_is_not_asked_again(remote: Path, database: Path, tmp_path: Path) -> None:
+    hook, asked = remote / "hooks" / "pre-receive", tmp_path / "asked"
+    said = "error: File model_registry.db is 120.00 MB; this exceeds GitHub's file size limit of 100.00 MB"
+    hook.parent.mkdir(exist_ok=True)
+    hook.write_text(f'#!/bin/sh\necho x >> "{asked}"\necho "{said}" >&2\nexit 1\n')
+    hook.chmod(0o755)
+    with pytest.raises(TooLargeError, match="was left as it is"):
+        publish(str(remote), database, head_of(database), recorded_at=NOW)
+    assert asked.read_text() == "x\n"
+    assert DATABASE_BRANCH not in git(remote, "branch")
