@@ -224,6 +224,18 @@ class Config:
         place = self.tree.place(keys)
         return f"{place.file}:{place.line}" if place else self.path.as_posix()
 
+    def spare_inputs(self, output: Path, option: str) -> None:
+        """Raise UserError, which names `option`, where `output` is a file that this audit.yaml reads."""
+        document = self.document
+        named = {
+            ("model", "path"): document.model.path,
+            ("data", "path"): document.data.path,
+            ("data", "reference_path"): document.data.reference_path,
+        }
+        read = [self.path, *(self.resolve(*keys) for keys, path in named.items() if path)]
+        if output.resolve() in {path.resolve() for path in read}:
+            raise UserError(f"{option} {output}: is what the audit reads, and would be lost; give another file.")
+
     def error(self, message: str, *keys: str, exit_code: int = 2) -> UserError:
         """An error that points at the value at `keys`."""
         return UserError(f"{self.where(*keys)}: {plain(message)}", exit_code=exit_code)

@@ -187,12 +187,23 @@ class WaiverUse(Record):
     message: str
 
 
+# What a change is about that a person has to look at: the rules are the same, what they are held against is not.
+EVIDENCE = frozenset({
+    "base", "data.rows", "data.score_column", "data.prediction_column", "data.reference_path", "data.inputs",
+})  # fmt: skip
+
+
 class Change(Record):
     """One difference between the base commit and this one in what the model is held to."""
 
     what: str
     effect: Literal["weakened", "strengthened", "neutral"]
     message: str
+
+    @property
+    def asks_for_review(self) -> bool:
+        """Whether a person has to look at it before what was judged may pass."""
+        return self.what in EVIDENCE
 
 
 class PolicyText(Record):

@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
 import pytest
 
 import glassalpha as ga
@@ -74,6 +75,7 @@ FORMS: dict[str, Callable[[np.ndarray], Any]] = {
     "object": lambda a: a.astype(object),
     "nullable": lambda a: pd.array(a.tolist()),
     "generator": lambda a: (v for v in a.tolist()),
+    "arrow": lambda a: pa.array(a.tolist()),
 }
 
 

@@ -62,6 +62,7 @@ def build(
     if memory_limit and engine != "duckdb":
         raise UserError("--memory-limit: only --engine duckdb keeps to one.")
     config = load(config_path)
+    config.spare_inputs(output, "--output")
     layout = layout_of(config, engine, int(grid), suppress_below)
     cells = _counted(config, layout, engine, memory_limit)
     if not len(cells):
@@ -106,6 +107,8 @@ def sql(config_path: Path, dialect: str, table: str | None, output: Path | None,
     from glassalpha_action.load.sql import cube_query
 
     config = load(config_path)
+    if output is not None:
+        config.spare_inputs(output, "--output")
     layout = layout_of(config, f"{dialect} SQL", int(grid), suppress_below)
     require_unweighted(layout, "cube sql")
     query = cube_query(layout, dialect, table or config.resolve("data", "path").stem)

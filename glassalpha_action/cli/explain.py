@@ -70,9 +70,11 @@ def decisions(config_path: Path, output: Path, model_trust: str) -> None:
     if output.suffix.lower() != ".csv":
         raise UserError(f"--reason-codes {output}: reasons are written as CSV; end the name in .csv.")
     config = load(config_path)
+    config.spare_inputs(output, "--reason-codes")
     told = reasons(config, Trust(model_trust))
     data = config.document.data
     try:
+        output.parent.mkdir(parents=True, exist_ok=True)
         output.write_text(_as_csv(told, data.id_column, data.dictionary), encoding="utf-8", newline="")
     except OSError as error:
         raise UserError(f"--reason-codes {output}: cannot be written ({error.strerror}); check the folder.") from None

@@ -33,9 +33,9 @@ def find_activity(event: str, payload: Mapping[str, Any], ref: str = "") -> Acti
     if event == "pull_request":
         found = _proposed(payload)
     elif event == "workflow_run":
-        found = _after(_map(payload, "workflow_run"), _default(payload))
+        found = _after(_map(payload, "workflow_run"), payload)
     elif event in starts:
-        found = _on(str(payload.get("ref") or ref), payload, starts[event])
+        found = _on(_text(payload, "ref") or ref, payload, starts[event])
     elif event == "schedule":
         found = Activity("main", "a scheduled run on the default branch")
     elif event == "merge_group":
@@ -63,17 +63,23 @@ def _proposed(payload: Mapping[str, Any]) -> Activity:
 
 
 def _on(ref: str, payload: Mapping[str, Any], what: str) -> Activity:
-    default = _default(payload)
+    default = find_default(payload)
     author = _text(_map(payload, "sender"), "login")
     if payload.get("deleted") is True:
         return Activity(None, "the branch was deleted")
-    if default is None or ref != f"refs/heads/{default}":
+    if default is None:
+        return Activity(None, "the event's payload names no default branch", author=author)
+    if ref != f"refs/heads/{default}":
         return Activity(None, f"{what} that is not to the default branch is judged and not recorded", author=author)
     return Activity("main", f"{what} to the default branch", author=author, commit=_text(payload, "after"))
 
 
-def _after(run: Mapping[str, Any], default: str | None) -> Activity:
+def _after(run: Mapping[str, Any], payload: Mapping[str, Any]) -> Activity:
     author, commit = _text(_map(run, "actor"), "login"), _text(run, "head_sha")
+    ours, theirs = _text(_map(payload, "repository"), "full_name"), _text(_map(run, "head_repository"), "full_name")
+    default = find_default(payload)
+    if ours is None or ours != theirs:
+        return Activity(None, "that workflow run was for no branch of this repository, perhaps a fork's", author=author)
     if run.get("event") == "pull_request":
         return Activity("proposed", "the run of a pull request", author=author, commit=commit)
     if run.get("event") == "push" and default is not None and run.get("head_branch") == default:
@@ -81,7 +87,8 @@ def _after(run: Mapping[str, Any], default: str | None) -> Activity:
     return Activity(None, "that workflow run was for no pull request and no push to the default branch", author=author)
 
 
-def _default(payload: Mapping[str, Any]) -> str | None:
+def find_default(payload: Mapping[str, Any]) -> str | None:
+    """The repository's default branch; None where the payload does not name it."""
     return _text(_map(payload, "repository"), "default_branch")
 
 

@@ -17,7 +17,9 @@ MESSAGE_LIMIT = 2_000
 
 def find_annotations(run: Run) -> list[Annotation]:
     """At most ten marks, errors first; where there are more, the last one says how many and where to read them."""
-    found = [_problem(problem) for problem in (*run.problems, *run.faults)]
+    found = [_problem(problem) for problem in run.problems]
+    kind = "Not recorded or not published" if run.results else "Portal not built"
+    found += [_problem(problem, title=kind) for problem in run.faults]
     for result in run.results:
         found += [_problem(problem, result.config) for problem in result.problems]
         found += _audit(result, result.audit) if result.audit else []
@@ -29,9 +31,9 @@ def find_annotations(run: Run) -> list[Annotation]:
     return [*found[: LIMIT - 1], last]
 
 
-def _problem(problem: Problem, config: str | None = None) -> Annotation:
+def _problem(problem: Problem, config: str | None = None, title: str = "Audit not complete") -> Annotation:
     message = words.clip(problem.message, MESSAGE_LIMIT)
-    return Annotation("error", "Audit not complete", message, problem.file or config, problem.line)
+    return Annotation("error", title, message, problem.file or config, problem.line)
 
 
 def _audit(result: Result, audit: Audit) -> Iterator[Annotation]:

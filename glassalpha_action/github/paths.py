@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-from glassalpha_action.documents import UserError
+from glassalpha_action.documents import UserError, plain
 from glassalpha_action.settings import Settings
 
 SQLITE_URL = "sqlite:///"
@@ -27,6 +27,10 @@ def registry_file(settings: Settings) -> Path | None:
 
 def refuse_links(path: Path) -> None:
     """A change under audit may not lead what is written here to somewhere else."""
+    if ".." in path.parts:
+        raise UserError(
+            f"{plain(path.as_posix())}: leads out of its folder by `..`; name a place to write to without it."
+        )
     if path.resolve() != Path.cwd().resolve() / path:
         raise UserError(
             f"{path.as_posix()}: a link leads from here elsewhere; remove it, or choose another place to write to."

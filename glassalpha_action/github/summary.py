@@ -9,7 +9,7 @@ from collections.abc import Iterable, Sequence
 from glassalpha_action.github.result import Result, Run, sentence
 from glassalpha_action.records import Audit
 from glassalpha_action.report import background, rules, verdicts, words
-from glassalpha_action.report.markdown import BREAKS, MARKS, escape
+from glassalpha_action.report.markdown import BREAKS, MARKS, escape, prose
 from glassalpha_action.vocabulary import Status
 
 LIMIT = 900 * 1024
@@ -98,6 +98,8 @@ def _headline(run: Run) -> str:
         title = f"{look.icon} {look.word}" if live else f"{look.icon} Would be {look.word.lower()}"
     else:
         title = "✕ Portal not built" if run.faults else "✓ Portal built"
+    if run.faults and run.results:
+        title += ", but not everything was published" if run.records else ", but not recorded"
     models = words.count(len(run.results), "model")
     return f"# {title}\n\n" + (
         f"{models}: {', '.join(told)}. Exit code {run.exit_code}.\n\n"
@@ -113,9 +115,14 @@ def _failures(result: Result) -> list[str]:
     stamp = f" **{banner.stamp}**" if banner.stamp else ""
     title = _cell(words.name(f"{audit.model.name} ({audit.model.id})" if audit.model.name else audit.model.id))
     parts = [f"\n## {banner.look.icon} {_cell(banner.word)}: {title}\n\n", f"{_cell(banner.sentence)}{stamp}\n\n"]
-    rows = [(g.name, _outcome(g), g.value, g.required, g.group, g.step or g.message) for g in verdicts.attention(audit)]
+    rows = [
+        (g.name, _outcome(g), g.value, g.required, g.group, _said(g.step or g.message))
+        for g in verdicts.attention(audit)
+    ]
     rows += [
-        (words.requirement(r.name), _word(words.UNMET), "", "", "", r.message) for r in audit.requirements if not r.met
+        (words.requirement(r.name), _word(words.UNMET), "", "", "", _said(r.message))
+        for r in audit.requirements
+        if not r.met
     ]
     parts += _table(FAILED, rows) if rows else []
     parts += [*("\n" * bool(banner.notes)), *(f"* {_cell(note)}\n" for note in banner.notes)]
@@ -124,7 +131,7 @@ def _failures(result: Result) -> list[str]:
 
 def _changes(audit: Audit) -> list[str]:
     """What the change does to what the model is held to, the weakened first."""
-    rows = [(_word(change.look), change.text) for change in rules.changes(audit)]
+    rows = [(_word(change.look), _said(change.text)) for change in rules.changes(audit)]
     return ["\n", *_table(CHANGES, rows), f"\n{_cell(rules.judged_by(audit))}\n"] if rows else []
 
 
@@ -182,8 +189,13 @@ def _table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> list[str]:
 
 
 def _cell(value: object) -> str:
-    """Text for one line of Markdown, inert and short."""
-    return str(escape(words.clip(str(value), CELL)))
+    """Text for one line of Markdown, inert and short; what is Markdown already stays as it is."""
+    return str(value if hasattr(value, "__html__") else escape(words.clip(str(value), CELL)))
+
+
+def _said(sentence: str) -> str:
+    """A sentence for one line of Markdown, inert and short, in which `code` stands as code."""
+    return prose(words.clip(sentence, CELL))
 
 
 def _inline(value: str) -> str:

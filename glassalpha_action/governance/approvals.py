@@ -39,6 +39,13 @@ def refusal(row: Row, by: str) -> str | None:
     return next((why for broken, why in rules if broken), None)
 
 
+def objection(event: Event, row: Row) -> str | None:
+    """Why the approval in `event` never counted for the audit in `row`, which it names; None where it did."""
+    if _bound(row) != _said(event):
+        return "it is bound to another model file or policy than that audit's"
+    return refusal(row, event.by)
+
+
 def approved(registry: Registry) -> frozenset[str]:
     """The ids of all audits in `registry` with a live approval."""
     events = registry.events(family=FAMILY)
@@ -66,7 +73,7 @@ def live(events: Iterable[Event], rows: Sequence[Row]) -> frozenset[str]:
 
 def _covered(event: Event, rows: Sequence[Row]) -> list[str]:
     at = next((i for i, row in enumerate(rows) if row.audit_id == event.body.get("audit_id")), None)
-    if at is None or refusal(rows[at], event.by) or _bound(rows[at]) != _said(event):
+    if at is None or objection(event, rows[at]):
         return []
     approved_row, later = rows[at], [row for row in rows[at + 1 :] if row.profile != "dev"]
     void = any(

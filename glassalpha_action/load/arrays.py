@@ -96,6 +96,8 @@ def _column(name: str, values: object) -> pd.Series[Any]:
         raise UserError(f"{plain(name, 200)}: must hold one value for each row, not {plain(repr(values), 60)}.")
     if isinstance(values, pd.Series):
         return values.reset_index(drop=True)
+    if hasattr(values, "to_pylist"):  # Arrow's own values are no numbers to pandas
+        values = values.to_pylist()
     ready: Any = values if isinstance(values, pd.Index | pd.Categorical | np.ndarray) or shape else list(values)  # type: ignore[call-overload]
     return pd.Series(ready)
 

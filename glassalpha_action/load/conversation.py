@@ -84,6 +84,8 @@ class Conversation:
                         self._read_noise()
                         return
                 if self.has_frame(until):
+                    if waiting:
+                        raise DisorderError("an answer before the question")
                     return
 
     def finish(self) -> None:

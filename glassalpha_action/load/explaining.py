@@ -62,7 +62,7 @@ class Explanations:
     ) -> tuple[Attributions | None, Attributions | None, str]:
         """What the replies say of the sample and of reasons, or why they say nothing; `scores` (n,) are the rows'."""
         found = [self._read(reply, *asked) for reply, asked in zip(replies, self._asked, strict=True)]
-        if any(_off(each, scores) > CLOSE for each in found):
+        if not all(_off(each, scores) <= CLOSE for each in found):
             return None, None, NOT_ADDING_UP
         sample = found.pop(0) if self._sampled else None
         return sample, self._without(found[0]) if found else None, ""
@@ -95,8 +95,8 @@ class Explanations:
 
 def _off(found: Attributions, scores: Floats) -> float:
     """By how much, at most, the base and the values of a row miss its score."""
-    total = found.base + found.values.sum(axis=1)
-    with np.errstate(over="ignore"):
+    with np.errstate(over="ignore", invalid="ignore"):
+        total = found.base + found.values.sum(axis=1)
         reached = 1 / (1 + np.exp(-total)) if found.log_odds else total
     return float(np.abs(reached - scores[found.rows]).max(initial=0.0))
 

@@ -53,9 +53,9 @@ def reasons(config: Config, trust: Trust) -> tuple[Told, ...]:
     names, data = column_names(path, where), document.data
     wanted = {keys: found for keys, found in wanted_columns(config).items() if keys != ("data", "target_column")}
     rows.require(config, names, wanted)
-    words = tuple(filter(None, (data.id_column,)))
+    named = tuple(filter(None, (data.id_column,)))
     numbers = tuple(filter(None, (data.weight_column,)))
-    read = read_table(path, where, Wanted(words, numbers, tuple(rows.feature_names(data, names))))
+    read = read_table(path, where, Wanted((), numbers, tuple(rows.feature_names(data, names)), named))
     weight = weights_of(config, read.roles)
     counted = np.ones(len(read.features), bool) if weight is None else weight > 0
     asked = _Asked(config, read.features, counted)

@@ -24,6 +24,7 @@ from glassalpha_action.load.child import FRAME
 from glassalpha_action.load.conversation import Conversation, DisorderError, SandboxError, parts, split
 
 ROUNDING = 1e-9  # how far outside [0, 1] float rounding may put a probability
+MOST_PART = 1e60  # of a score or its log-odds: sums of such stay finite
 TEXT_CAP = 16 << 10  # bytes of all frames but the scores
 CHILD_KINDS = {"import", "load", "module", "memory", "no_probability", "label", "outputs", "predict"}
 CHILD_KINDS |= {"no_amount", "columns", "values", "objective", "multiclass", "unnamed", "untrusted"}
@@ -176,8 +177,8 @@ def _check_explained(method: bytes, payload: bytes, question: Question) -> Expla
     if (named := method.decode(errors="replace")) not in METHODS:
         raise SandboxError("answer", "an unknown way of explaining")
     base, *_ = values = np.frombuffer(payload, dtype="<f8").astype(np.float64)
-    if not np.isfinite(values).all():
-        raise SandboxError("answer", "some parts of scores are NaN or infinite")
+    if not (np.abs(values) <= MOST_PART).all():
+        raise SandboxError("answer", "some parts of scores are NaN, infinite or beyond any sum")
     return Explained(named, float(base), values[1:].reshape(question.rows, question.columns))
 
 

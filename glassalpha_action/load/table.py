@@ -30,17 +30,19 @@ TRUTHS: Mapping[str, bool] = {"True": True, "TRUE": True, "true": True, "False":
 class Wanted:
     """The columns to read: `words` hold labels and levels, `numbers` scores and what is cut into levels.
 
-    `features` are read as pandas reads them; a column may be among them and among the words.
+    `features` are read as pandas reads them; a column may be among them and among the words. `ids` stay as they are
+    written: 007 is not 7.
     """
 
     words: tuple[str, ...]
     numbers: tuple[str, ...] = ()
     features: tuple[str, ...] = ()
+    ids: tuple[str, ...] = ()
 
     @property
     def roles(self) -> list[str]:
-        """Words and numbers, each once."""
-        return list(dict.fromkeys((*self.words, *self.numbers)))
+        """Words, numbers and ids, each once."""
+        return list(dict.fromkeys((*self.words, *self.numbers, *self.ids)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,13 +135,14 @@ def _csv(path: Path, wanted: Wanted) -> Table:
 
     names = _csv_columns(path)
     words = [name for name in wanted.words if name not in wanted.features]
-    absent = {name: [""] if name in words else sorted(ABSENT) for name in names}
+    texts = [*words, *wanted.ids]
+    absent = {name: [""] if name in texts else sorted(ABSENT) for name in names}
     how: dict[str, Any] = {"encoding": "utf-8-sig", "keep_default_na": False}
     if pd.__version__.startswith(("2.", "3.0.")):
         # Scores must be the nearest double to what is written, which older versions give only when asked.
         how["float_precision"] = "round_trip"
     whole = pd.read_csv(
-        path, index_col=False, low_memory=False, na_values=absent, dtype=dict.fromkeys(words, str), **how
+        path, index_col=False, low_memory=False, na_values=absent, dtype=dict.fromkeys(texts, str), **how
     )
     features = whole[list(wanted.features)]
     roles = whole[[name for name in wanted.roles if name not in wanted.features or name in wanted.numbers]].copy()
@@ -185,6 +188,7 @@ def _parquet(path: Path, wanted: Wanted) -> Table:
     import pyarrow.parquet as pq
 
     def read() -> Any:
+        _require_flat(pq.read_schema(path), wanted.roles)
         with pq.ParquetFile(path, read_dictionary=list(wanted.words)) as file:
             return file.read(columns=wanted.roles)
 
@@ -207,8 +211,21 @@ def _feather(path: Path, wanted: Wanted) -> Table:
     import pandas as pd
     import pyarrow.feather
 
+    def read() -> Any:
+        table = pyarrow.feather.read_table(path, columns=wanted.roles)
+        _require_flat(table.schema, wanted.roles)
+        return table
+
     features = pd.read_feather(path, columns=list(wanted.features)) if wanted.features else None
-    return _from_arrow(_arrow(lambda: pyarrow.feather.read_table(path, columns=wanted.roles)), wanted, features)
+    return _from_arrow(_arrow(read), wanted, features)
+
+
+def _require_flat(schema: Any, names: Sequence[str]) -> None:
+    """Raise ValueError for a column of lists or records, which are no values to count."""
+    import pyarrow as pa
+
+    if nested := next((name for name in names if pa.types.is_nested(schema.field(name).type)), None):
+        raise ValueError(f"its column {nested} holds lists or records, not one value for each row")
 
 
 def _named(schema: Any) -> list[str]:
@@ -247,16 +264,16 @@ def _arrow(read: Callable[[], Any]) -> Any:
         raise ValueError(str(error)) from None
 
 
-def _json(path: Path) -> pd.DataFrame:
+def _json(path: Path, ids: Sequence[str] = ()) -> pd.DataFrame:
     import pandas as pd
 
-    table = pd.read_json(path, lines=True, encoding="utf-8-sig")
+    table = pd.read_json(path, lines=True, encoding="utf-8-sig", dtype=dict.fromkeys(ids, object) or True)
     table.columns = [str(name) for name in table.columns]
     return table
 
 
 def _jsonl(path: Path, wanted: Wanted) -> Table:
-    table = _json(path)
+    table = _json(path, wanted.ids)
     return Table(table[wanted.roles], table[list(wanted.features)])
 
 

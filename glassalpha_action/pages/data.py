@@ -26,8 +26,9 @@ class Past:
 class Decision:
     """What a person last decided on a model: `word`, by whom, on which day, on which audit of which commit, and why.
 
-    `stands` is False for an approval that is void by now; `approved` says that it covers the latest audit. The person
-    is `self_declared` where nobody but they said who they are. All texts are hostile strings.
+    `stands` is False for an approval that is void by now, and `never` says why where it never counted; `approved` says
+    that it covers the latest audit. The person is `self_declared` where nobody but they said who they are. All texts
+    are hostile strings.
     """
 
     word: str
@@ -39,6 +40,7 @@ class Decision:
     commit: str | None
     reason: str
     self_declared: bool
+    never: str = ""
 
 
 @dataclass(frozen=True)

@@ -115,6 +115,7 @@ def model_page(model: Model, portfolio: Portfolio) -> Page:
         unmet=[(requirement(need.name), need.message) for need in audit.requirements if not need.met],
         fairness=fairness,
         charts=charts,
+        more_curves=max(0, sum(curve.level is not None for curve in audit.charts.roc) - GROUP_CURVES),
         other=other_measurements(audit),
         more=_unshown(audit),
         changes=rules.changes(audit),

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from jinja2 import Environment
 
 
+CODE = re.compile(r"`([^`]+)`")
 PREFORMATTED = re.compile(r"(<pre.*?</pre>)", re.DOTALL)
 SPACE = re.compile(r"\s*\n\s*")
 OPTIONAL = re.compile(r"</(?:td|th|tr|thead|tbody|li|dt|dd|option)>")
@@ -50,7 +51,7 @@ def render(template: str, **values: Any) -> str:
 @cache
 def _environment() -> Environment:
     from jinja2 import Environment, FileSystemLoader, StrictUndefined
-    from markupsafe import Markup
+    from markupsafe import Markup, escape
 
     def shown(value: Any) -> Any:
         if isinstance(value, Markup) or not isinstance(value, str):
@@ -70,6 +71,7 @@ def _environment() -> Environment:
         "name": words.name,
         "short": label,
         "sentence": words.sentence,
+        "prose": lambda text, limit: Markup(CODE.sub(r"<code>\1</code>", str(escape(words.name(text, limit))))),  # noqa: S704
         "script_json": lambda value: Markup(script_json(value)),  # noqa: S704
     }
     environment.globals |= {"STATUSES": words.STATUSES, "OUTCOMES": words.OUTCOMES, "count": words.count}

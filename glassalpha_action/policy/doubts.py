@@ -11,11 +11,6 @@ from glassalpha_action.policy.schema import Statistics
 from glassalpha_action.records import Change, CubeOrigin, Measurement
 from glassalpha_action.vocabulary import Unit
 
-# What a change is about that a person has to look at: the rules are the same, what they are held against is not.
-EVIDENCE = frozenset({
-    "base", "data.rows", "data.score_column", "data.prediction_column", "data.reference_path", "data.inputs",
-})  # fmt: skip
-
 
 def doubts(found: Measurement, statistics: Statistics, origin: CubeOrigin | None = None) -> list[str]:
     """Each reason against a pass: rows that were suppressed, groups without a value, groups too small to speak.
@@ -54,9 +49,9 @@ def _small(found: Measurement, statistics: Statistics) -> list[str]:
 
 def needing_a_look_first(changes: Iterable[Change]) -> tuple[Change, ...]:
     """The same changes, those first that a person has to look at."""
-    return tuple(sorted(changes, key=lambda change: change.what not in EVIDENCE))
+    return tuple(sorted(changes, key=lambda change: not change.asks_for_review))
 
 
 def asked(changes: Sequence[Change]) -> tuple[Change, ...]:
     """Those of `changes` that a person has to look at before what was judged may pass."""
-    return tuple(change for change in changes if change.what in EVIDENCE)
+    return tuple(change for change in changes if change.asks_for_review)

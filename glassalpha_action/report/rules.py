@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from glassalpha_action.policy.doubts import asked
+from glassalpha_action import records
 from glassalpha_action.records import Audit, WaiverUse
 from glassalpha_action.report import words
 from glassalpha_action.report.words import Look
@@ -82,12 +82,13 @@ def _waiver(use: WaiverUse, audit: Audit) -> Waiver:
 
 def changes(audit: Audit) -> tuple[Change, ...]:
     """What differs from the base commit in what the model is held to: the weakened, then what a person must look at."""
-    order, looked_at = list(EFFECTS), asked(audit.changes)
-    effects = [
-        "asked" if change.effect != "weakened" and change in looked_at else change.effect for change in audit.changes
-    ]
-    found = sorted(zip(effects, audit.changes, strict=True), key=lambda pair: order.index(pair[0]))
-    return tuple(Change(EFFECTS[effect], words.sentence(change.message)) for effect, change in found)
+    order = list(EFFECTS)
+    found = sorted(audit.changes, key=lambda change: order.index(_effect(change)))
+    return tuple(Change(EFFECTS[_effect(change)], words.sentence(change.message)) for change in found)
+
+
+def _effect(change: records.Change) -> str:
+    return "asked" if change.asks_for_review and change.effect != "weakened" else change.effect
 
 
 def judged_by(audit: Audit) -> str:

@@ -14,7 +14,7 @@ from glassalpha_action.vocabulary import Outcome, Severity, Status
 TINTS = {"good": "green", "bad": "red", "caution": "yellow", "neutral": "yellow"}
 
 
-def render_text(audit: Audit, width: int = 100, *, colour: bool = False) -> str:
+def render_text(audit: Audit, width: int = 80, *, colour: bool = False) -> str:
     """The audit as lines of at most `width` characters where words allow."""
     import click
 

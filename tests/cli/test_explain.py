@@ -153,8 +153,38 @@ def test_predictions_and_another_ending_are_refused(run: Run, tmp_path: Path) ->
     make(tmp_path)
     code, _, err = run("explain", "decisions", "--config", "audit.yaml", "--reason-codes", "out.xlsx")
     assert (code, "end the name in .csv" in err) == (2, True)
-    code, _, err = run("explain", "decisions", "--config", "audit.yaml", "--reason-codes", "no/such/out.csv")
-    assert (code, "cannot be written (No such file or directory)" in err) == (2, True)
+    code, _, err = run("explain", "decisions", "--config", "audit.yaml", "--reason-codes", "policy.yaml/out.csv")
+    assert (code, "cannot be written" in err) == (2, True)
+    assert run("explain", "decisions", "--config", "audit.yaml", "--reason-codes", "new/folder/out.csv")[0] == 0
+    assert (tmp_path / "new/folder/out.csv").exists()
+
+
+def test_what_is_read_is_not_written_over(run: Run, tmp_path: Path) -> None:
+    make(tmp_path)
+    before = (tmp_path / "rows.csv").read_bytes()
+    code, _, err = run("explain", "decisions", "--config", "audit.yaml", "--reason-codes", "./rows.csv")
+    assert (code, "is what the audit reads, and would be lost" in err) == (2, True)
+    (tmp_path / "link.csv").symlink_to("rows.csv")
+    assert run("explain", "decisions", "--config", "audit.yaml", "--reason-codes", "link.csv")[0] == 2
+    assert run("cube", "build", "--config", "audit.yaml", "--output", "rows.csv")[0] == 2
+    assert (tmp_path / "rows.csv").read_bytes() == before
+
+
+@pytest.mark.parametrize("name", ["rows.csv", "rows.parquet", "rows.jsonl"])
+def test_ids_stay_as_they_are_written(run: Run, tmp_path: Path, name: str) -> None:
+    make(tmp_path, CONFIG.replace("rows.csv", name))
+    table = pd.read_csv(tmp_path / "rows.csv", dtype={"applicant": str})
+    table["applicant"] = [f"00{i}" if i else None for i in range(len(table))]
+    if name.endswith("csv"):
+        table.to_csv(tmp_path / name, index=False)
+    elif name.endswith("parquet"):
+        table.to_parquet(tmp_path / name)
+    else:
+        table.to_json(tmp_path / name, orient="records", lines=True)
+    assert explain(run)[0] == 0
+    for row in told(tmp_path):
+        place = int(row["data_row"]) - 1
+        assert row["applicant"] == (f"00{place}" if place else "")
 
 
 def test_nobody_decided_against_is_an_empty_table(run: Run, tmp_path: Path) -> None:

@@ -64,7 +64,7 @@ def test_amounts_are_audited_and_gated(
     make(tmp_path, CONFIG, rows(), POLICY)
     assert run(tmp_path, monkeypatch, "--output", "r.html", "--output", "r.md", "--output", "r.pdf") == 1
     out = capsys.readouterr().out
-    assert "decisions between two labels" in out
+    assert "decisions between two labels" in " ".join(out.split())
     found = json.loads((tmp_path / "r.audit.json").read_bytes())
     assert [(v["gate"], v["outcome"]) for v in found["verdicts"]] == [
         ("Error", "PASS"), ("Alike", "FAIL"), ("Ranking", "MISSING"),

@@ -66,8 +66,19 @@ def test_a_merge_queue_is_judged_and_not_recorded() -> None:
 )  # fmt: skip
 def test_a_workflow_run_stands_for_what_started_it(event: str, branch: str, stage: str | None) -> None:
     given = payload("workflow_run.completed")
-    given["workflow_run"] |= {"event": event, "head_branch": branch}
+    given["workflow_run"] |= {"event": event, "head_branch": branch, "head_repository": given["repository"]}
     assert find_activity("workflow_run", given).stage == stage
+
+
+@pytest.mark.parametrize("event", ["pull_request", "push"])
+@pytest.mark.parametrize("repository", [{"full_name": "stranger/Hello-World"}, None, {}])
+def test_nothing_stands_for_a_run_of_a_fork(event: str, repository: dict[str, str] | None) -> None:
+    """Its default branch may be named like ours."""
+    given = payload("workflow_run.completed")
+    given["workflow_run"] |= {"event": event, "head_branch": "main", "head_repository": repository}
+    found = find_activity("workflow_run", given)
+    assert found.stage is None
+    assert "fork" in found.reason
 
 
 @pytest.mark.parametrize("event", ["", "pull_request_target", "issue_comment", "release", "delete"])
@@ -82,4 +93,6 @@ def test_an_unknown_event_is_not_recorded(event: str) -> None:
     "value", [{}, {"pull_request": None, "repository": [], "workflow_run": "x", "ref": 7, "sender": 1}]
 )
 def test_a_payload_of_another_shape_is_not_recorded(event: str, value: dict[str, Any]) -> None:
-    assert find_activity(event, value).stage is None
+    found = find_activity(event, value)
+    assert found.stage is None
+    assert "not to the default branch" not in found.reason, "nobody knows which that is"

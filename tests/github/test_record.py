@@ -198,6 +198,14 @@ def test_no_link_leads_the_registry_elsewhere(job: Workspace, tmp_path: Path) ->
     assert not (tmp_path / "planted").exists()
 
 
+def test_a_registry_outside_its_folder_is_not_written(job: Workspace) -> None:
+    run = record(job, registry_url="../elsewhere.db")
+    assert run.exit_code == 2
+    assert run.faults[0].message.startswith("../elsewhere.db: leads out of its folder by `..`")
+    assert "Passed, but not everything was published" in (job.root.parent / "summary").read_text()
+    assert not (job.root.parent / "elsewhere.db").exists()
+
+
 def test_the_portal_is_built_from_the_ledger_in_a_job_of_its_own(job: Workspace) -> None:
     recorded = record(job)
     (job.root / "model_registry.db").unlink()

@@ -18,7 +18,7 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import OneHotEncoder, StandardScaler
 
-from glassalpha_action.load import conversation, sandbox
+from glassalpha_action.load import conversation, explaining, sandbox
 from glassalpha_action.load.model import Explain, Scores, score
 from tests.load import formats
 from tests.load.hostile import write_pickle
@@ -147,7 +147,8 @@ class Model:
 @pytest.mark.parametrize(
     ("forged", "said"),
     [
-        ("'tree probability', numpy.full(1 + rows * 3, numpy.nan)", "NaN or infinite"),
+        ("'tree probability', numpy.full(1 + rows * 3, numpy.nan)", "NaN, infinite or beyond any sum"),
+        ("'tree probability', numpy.append(0.5, numpy.tile([1.7e308, -1.7e308, 0.0], rows))", "beyond any sum"),
         ("'by magic', numpy.zeros(1 + rows * 3)", "an unknown way of explaining"),
     ],
 )
@@ -157,6 +158,27 @@ def test_what_is_no_explanation_is_not_taken(tmp_path: Path, forged: str, said: 
     assert found.further == ()
     assert said in str(found.failure)
     assert (found.values == 0.5).all()
+
+
+@pytest.mark.parametrize("huge", [1e59, 1.7e308])
+def test_values_that_add_up_to_no_number_do_not_add_up(huge: float) -> None:
+    asked = explaining.Explanations(NUMBERS, np.ones(200, bool), 7, withheld=(), reasons=False)
+    (question,) = asked.questions(np.ones(200, bool))
+    values = np.zeros((len(question.rows) - question.background, 3))
+    right = sandbox.Explained("tree probability", 0.5, values)
+    assert asked.answered([right], np.full(200, 0.5))[2] == ""
+    wrong = sandbox.Explained("tree probability", huge, np.full((len(values), 24), huge) * ([1, -1] * 12))
+    assert asked.answered([wrong], np.full(200, 0.5)) == (None, None, explaining.NOT_ADDING_UP)
+
+
+def test_an_answer_before_the_question_refuses_all(tmp_path: Path) -> None:
+    from glassalpha_action.documents import UserError
+
+    early = MODEL + "def hook(features):\n    child.send('S', numpy.full(len(features), 0.9).tobytes())\n"
+    early = early.replace("        p = ", "        hook(features)\n        p = ") + "model = Model()"
+    wide = pd.concat([NUMBERS] * 200)  # more than a pipe holds
+    with pytest.raises(UserError, match=r"before the question|out of order"):
+        score(write_pickle(tmp_path / "m.pkl", early), NUMBERS, positive_label="1", further=lambda _: [wide, wide])
 
 
 def test_an_explanation_of_another_size_refuses_all(tmp_path: Path) -> None:

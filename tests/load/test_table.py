@@ -134,6 +134,16 @@ def test_text_from_parquet_comes_as_codes(tmp_path: Path) -> None:
         assert data.coded(table.roles["b"]).levels == ("q", "r")
 
 
+@pytest.mark.parametrize("name", ["rows.parquet", "rows.feather"])
+@pytest.mark.parametrize("value", [[1, 2], {"a": 1}])
+def test_lists_and_records_are_no_levels(tmp_path: Path, name: str, value: object) -> None:
+    frame = pd.DataFrame({"sex": [value] * 3, "y": [0, 1, 0]})
+    frame.to_parquet(tmp_path / name) if name.endswith("parquet") else frame.to_feather(tmp_path / name)
+    with pytest.raises(UserError, match="its column sex holds lists or records, not one value for each row"):
+        read_table(tmp_path / name, "x", Wanted(("sex", "y")))
+    assert len(read_table(tmp_path / name, "x", Wanted(("y",))).roles) == 3
+
+
 def parquet(folder: Path) -> bytes:
     FRAME.to_parquet(folder / "whole.parquet")
     return (folder / "whole.parquet").read_bytes()

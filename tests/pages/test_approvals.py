@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 import json
 import re
 from pathlib import Path
@@ -14,7 +15,7 @@ from glassalpha_action.pages.models import model_page
 from glassalpha_action.pages.portfolio import models_page, portfolio_page
 from glassalpha_action.pages.reading import read_portfolio
 from glassalpha_action.records import Audit
-from glassalpha_action.registry import Registry, connect
+from glassalpha_action.registry import Event, Registry, Supersedes, connect
 from glassalpha_action.vocabulary import Status
 from tests import samples
 from tests.pages.portfolios import HOSTILE
@@ -87,6 +88,32 @@ def test_what_ends_an_approval_ends_it_on_every_page(opened: Registry, change: s
     assert ("needs an approval of its own" in said) is (change in {"worse", "model"})
     assert "Approved by Dana" in text(opened, as_of="2025-01-15"), "on that day it still stood"
     assert "pproved" not in text(opened, as_of="2025-01-09"), "and before that there was none"
+
+
+@pytest.mark.parametrize("case", ["owner", "author", "blocked", "unknown", "unbound", "corrected"])
+def test_an_approval_that_never_counted_says_why(tmp_path: Path, case: str) -> None:
+    opened = connect(tmp_path / "registry.db", create=True)
+    audit = samples.audit("m", Status.BLOCKED if case == "blocked" else Status.PASSED, "2025-01-05")
+    opened.submit(audit, recorded_at="2025-02-01T00:00:00Z", author="octo")
+    row = opened.history("m")[-1]
+    by = {"owner": row.owner or "", "author": "@Octo"}.get(case, "Dana")
+    made = approvals.decision(approvals.GRANTED, row, by=by, at=f"{DAY}T09:00:00Z", reason="fine")
+    body = {"unknown": {}, "unbound": {"audit_id": row.audit_id}}.get(case, made.body)
+    opened.record_event(Event(made.kind, made.subject, made.at, made.by, body))
+    if case == "corrected":
+        later, mended = samples.audit("m", Status.PASSED, "2025-01-06"), Supersedes(row.audit_id, "wrong rows")
+        opened.submit(later, recorded_at="2025-02-02T00:00:00Z", supersedes=mended)
+    said = text(opened)
+    assert f"Not approved. Approved by {by}" in said
+    why = {
+        "owner": "owns the model: another person must approve it",
+        "author": "@Octo made the change that was audited: another person must approve it",
+        "blocked": "its status is BLOCKED: only PASSED and REVIEW can be approved",
+        "unbound": "it is bound to another model file or policy than that audit's",
+    }.get(case, "no audit of this model that counts is the one it names")
+    assert f"This does not count: {'Credit Risk Team ' * (case == 'owner')}{why}." in html.unescape(said)
+    assert "changed since" not in said
+    assert "ga-approved" not in table(opened)
 
 
 @pytest.mark.parametrize("name", HOSTILE)

@@ -132,6 +132,30 @@ def test_a_long_curve_is_thinned_along_its_length_and_keeps_its_ends() -> None:
     assert max(steps) < 300
 
 
+def test_a_step_shows_its_command_as_code_and_a_group_without_a_curve_is_counted() -> None:
+    found = samples.audit()
+    verdict = samples.verdict(samples.GAP, Outcome.FAIL, remediation="Try `a --b <c>`, then *this*.")
+    ends = ((0.0, 0.0), (1.0, 1.0))
+    groups = tuple(RocCurve(attribute="age", level=str(k), auc=None, points=ends) for k in range(6))
+    charts = found.charts.model_copy(update={"roc": (RocCurve(auc=0.5, points=ends), *groups)})
+    kept = model(found.model_copy(update={"verdicts": (verdict,), "charts": charts}))
+    body = model_page(kept, portfolio(kept)).body
+    assert "Try <code>a --b &lt;c&gt;</code>, then *this*." in body
+    assert "2 more groups in audit.json." in body
+
+
+def test_a_chart_stands_alone_where_the_other_cannot_be_drawn() -> None:
+    found = samples.audit()
+    whole = RocCurve(auc=0.5, points=((0.0, 0.0), (1.0, 1.0)))
+    bins = found.charts.calibration
+    assert bins
+    for roc, calibration in (((whole,), ()), ((), bins)):
+        charts = found.charts.model_copy(update={"roc": roc, "calibration": calibration})
+        kept = model(found.model_copy(update={"charts": charts}))
+        body = model_page(kept, portfolio(kept)).body
+        assert ('id="roc"' in body, 'id="calibration"' in body) == (bool(roc), bool(calibration))
+
+
 def test_a_sparkline_leaves_a_gap_where_nothing_was_measured() -> None:
     drawn = sparkline([0.1, None, 0.2, 0.3], limit=0.25)
     assert drawn is not None

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from glassalpha_action.records import Measurement, Requirement
+from glassalpha_action.records import Change, Measurement, Requirement
 from glassalpha_action.report import render_html, render_markdown
 from glassalpha_action.report.terminal import render_text
 from glassalpha_action.report.view import view
@@ -42,6 +42,19 @@ def test_a_waived_gate_keeps_its_raw_outcome_beside_it() -> None:
 def test_a_gate_that_only_warns_says_why(fields: dict[str, object], raw: str) -> None:
     verdict = samples.verdict(samples.GAP, Outcome.FAIL, **fields)
     assert view(samples.audit(verdicts=(verdict,))).gates[0].raw == raw
+
+
+def test_other_rows_are_said_to_need_a_look_and_not_to_be_neutral() -> None:
+    found = (
+        Change(what="model.path", effect="neutral", message="audit.yaml: `model.path` was a and is b."),
+        Change(what="data.rows", effect="neutral", message="the audit's rows are others."),
+        Change(what="data.score_column", effect="weakened", message="audit.yaml: `data.score_column` was a and is b."),
+    )
+    shown = view(samples.audit().model_copy(update={"changes": found})).changes
+    assert [(change.look.word, change.look.tone) for change in shown] == [
+        ("Weakened", "bad"), ("Needs review", "caution"), ("Neutral", "neutral"),
+    ]  # fmt: skip
+    assert [change.text[:9] for change in shown] == ["audit.yam", "The audit", "audit.yam"]
 
 
 def test_the_weakened_rules_come_first_and_once() -> None:

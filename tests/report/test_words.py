@@ -62,6 +62,15 @@ def test_counting_and_listing() -> None:
     assert words.listed([str(k) for k in range(20)], 2) == "0, 1 and 18 more"
 
 
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [("no row is missing", "No row is missing."), ("audit.yaml: `a` changed", "audit.yaml: `a` changed."),
+     ("age_group is given", "age_group is given."), ("0.5 is the threshold.", "0.5 is the threshold."), ("", "")],
+)  # fmt: skip
+def test_a_sentence_leaves_given_names_as_they_are(text: str, said: str) -> None:
+    assert words.sentence(text) == said
+
+
 def test_the_first_sentence_of_a_definition() -> None:
     assert first_sentence("Mean of 0.5 vs. p. Range 0 to 1. Source.") == "Mean of 0.5 vs. p."
     assert first_sentence("One.\nTwo.") == "One."
