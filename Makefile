@@ -36,9 +36,9 @@ demo: .venv/runtime ## Train, audit, gate, record and show four models on real a
 	@$(BIN)/glassalpha registry submit --database $(REGISTRY) $(REPORTS)/*.audit.json
 	@echo; $(BIN)/glassalpha registry list --database $(REGISTRY)
 	@echo; $(BIN)/glassalpha portal build --database $(REGISTRY) --out build/portal
-	@echo; echo "Look at  build/portal/index.html              the portal that leadership reads"
-	@echo "         $(REPORTS)/*.html, *.pdf     one report per model"
-	@echo "         $(REGISTRY)             the registry, an SQLite file"
+	@echo; echo "Look at  build/portal/index.html      the portal that leadership reads"
+	@echo "         $(REPORTS)/*.html, *.pdf  one report per model"
+	@echo "         $(REGISTRY)      the registry, an SQLite file"
 
 test: .venv/dev ## Run every test: the fast lane first, then the container, the browser and the other real parts
 	@./.ci/system-packages test $(BIN)/python

@@ -28,6 +28,10 @@ from glassalpha_action.documents import (
 )
 from glassalpha_action.records import ModelCard, sha256
 
+SECRET_NAME = re.compile(
+    r"^(ACTIONS|INPUT)_|^PG|TOKEN|SECRET|PASSW|CREDENTIAL|PRIVATE|AUTH(?!OR)|KEY|DATABASE|DSN|CONNECTION", re.IGNORECASE
+)
+SECRET_VALUE = re.compile(r"://[^/\s]*:[^/\s]*@")
 PLACEHOLDER = re.compile(r"\{\{\s*([A-Za-z_][A-Za-z0-9_]*)\s*\}\}")
 
 
@@ -241,14 +245,21 @@ class Config:
         return UserError(f"{self.where(*keys)}: {plain(message)}", exit_code=exit_code)
 
 
-def filled(templates: Mapping[str, str], environment: Mapping[str, str], where: str) -> dict[str, str]:
-    """`templates` with each `{{ NAME }}` taken from `environment`; `where` is what an error points at.
+def recorded_metadata(config: Config, environment: Mapping[str, str]) -> dict[str, str]:
+    """What audit.yaml asks to record with an audit, each `{{ NAME }}` in it taken from `environment`.
 
-    Raises UserError that names every variable which is not set or empty.
+    Raises UserError that names every variable which may hold a secret (4: a record cannot be taken back), or which is
+    not set or empty (2).
     """
-    wanted = {name for text in templates.values() for name in PLACEHOLDER.findall(text)}
-    if missing := sorted(name for name in wanted if not environment.get(name, "").strip()):
-        raise UserError(f"{where}: the environment does not say {', '.join(missing)}; set it before submitting.")
+    templates = config.document.registry.metadata
+    wanted = sorted({name for text in templates.values() for name in PLACEHOLDER.findall(text)})
+    secret = [name for name in wanted if SECRET_NAME.search(name) or SECRET_VALUE.search(environment.get(name, ""))]
+    if secret:
+        said = f"{', '.join(secret)} may hold a secret and is not recorded; give what is public under another name."
+        raise config.error(said, "registry", "metadata", exit_code=4)
+    if missing := [name for name in wanted if not environment.get(name, "").strip()]:
+        said = f"the environment does not say {', '.join(missing)}; set it before submitting."
+        raise config.error(said, "registry", "metadata")
     return {key: PLACEHOLDER.sub(lambda found: environment[found[1]], text) for key, text in templates.items()}
 
 

@@ -119,10 +119,10 @@ def registry_of(config: Config, database: str | None) -> str | None:
 def submit(audit: Audit, config: Config, database: str | None) -> str:
     """Record `audit` where --database or audit.yaml says; returns what to tell the user."""
     from glassalpha_action import registry, settings
-    from glassalpha_action.config import filled
+    from glassalpha_action.config import recorded_metadata
 
     place = registry_of(config, database) or settings.database()
-    metadata = filled(config.document.registry.metadata, settings.variables(), config.where("registry", "metadata"))
+    metadata = recorded_metadata(config, settings.variables())
     if audit.model.team and "team" not in metadata:
         metadata = {**metadata, "team": audit.model.team}
     with registry.connect(place, create=True) as kept:

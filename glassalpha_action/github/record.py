@@ -13,7 +13,7 @@ from typing import Any
 from pydantic import SecretStr
 
 from glassalpha_action import git
-from glassalpha_action.config import PLACEHOLDER, Config, filled, load
+from glassalpha_action.config import load, recorded_metadata
 from glassalpha_action.documents import UserError, plain
 from glassalpha_action.github.activity import Activity, Stage, find_activity, find_default
 from glassalpha_action.github.paths import refuse_links, registry_file
@@ -34,10 +34,6 @@ PUBLISHED = "-db"
 OWNER_AND_NAME = re.compile(r"[A-Za-z0-9-]+/(?!\.{1,2}\Z)[A-Za-z0-9._-]+")
 HEADS = "refs/heads/"
 # The change under audit writes the templates, and everyone reads the records.
-SECRET_NAME = re.compile(
-    r"^(ACTIONS|INPUT)_|^PG|TOKEN|SECRET|PASSW|CREDENTIAL|PRIVATE|AUTH(?!OR)|KEY|DATABASE|DSN|CONNECTION", re.IGNORECASE
-)
-SECRET_VALUE = re.compile(r"://[^/\s]*:[^/\s]*@")
 
 
 @dataclass(frozen=True)
@@ -184,7 +180,7 @@ def _refuse_a_linked_registry(settings: Settings) -> None:
 def _metadata(result: Result, activity: Activity, settings: Settings) -> Mapping[str, str]:
     """What the audit file asks to keep, and where the audit came from."""
     config = load(Path(result.config).relative_to(settings.inputs.working_directory))
-    kept = _filled(config)
+    kept = recorded_metadata(config, variables())
     runner = settings.runner
     facts = {
         "commit": activity.commit or runner.sha,
@@ -194,17 +190,6 @@ def _metadata(result: Result, activity: Activity, settings: Settings) -> Mapping
     }
     team = {"team": config.document.model.team} if config.document.model.team else {}
     return team | {name: value for name, value in facts.items() if value} | kept
-
-
-def _filled(config: Config) -> dict[str, str]:
-    """The metadata that the audit file asks to keep, filled from the environment but for what may be a secret."""
-    templates, environment = config.document.registry.metadata, variables()
-    wanted = sorted({name for text in templates.values() for name in PLACEHOLDER.findall(text)})
-    found = [name for name in wanted if SECRET_NAME.search(name) or SECRET_VALUE.search(environment.get(name, ""))]
-    if found:
-        said = f"{', '.join(found)} may hold a secret and is not recorded; give what is public under another name."
-        raise config.error(said, "registry", "metadata", exit_code=4)
-    return filled(templates, environment, config.where("registry", "metadata"))
 
 
 def _payload(runner: Runner) -> Mapping[str, Any]:

@@ -107,7 +107,7 @@ def _said(found: tuple[Measurement, ...]) -> Iterator[str]:
         about, shown = words.name(m.attribute or ""), m.unit.show(m.value)
         if m.metric == "min_group_size":
             yield f"The smallest group by {about} is {words.name(m.between[0])}, with {shown} rows."
-        elif m.metric == "label_rate_difference":
+        elif m.metric == "label_rate_difference" and m.value:
             low, high = (words.name(level) for level in m.between)
             yield f"The label rate of {high} is {shown} above that of {low}, by {about}."
         elif m.metric == "proxy_strength":

@@ -198,8 +198,9 @@ def _tables(audit: Audit, found: list[Measurement], *, drawn: bool, robust: bool
             rows = tuple(_rows(columns, summary))
             # Levels of an attribute are all shown; features and scenarios are in order of what they weigh.
             most = len(rows) if attribute and not subject else MOST_ROWS
+            alone = _heading(columns[0])[0] if len(columns) == 1 else f"By {(subject or 'group').lower()}"
             yield Table(
-                _heading(columns[0])[0] if attribute is None else f"{whose}{', continued' if start else ''}",
+                alone if attribute is None else f"{whose}{', continued' if start else ''}",
                 subject or (words.name(attribute) if attribute else "Scenario" if robust else "Group"),
                 tuple(_heading(column) for column in columns),
                 rows[:most],
@@ -235,6 +236,8 @@ def _heading(column: Measurement) -> tuple[str, str]:
 def _cell(column: Measurement, group: Group | None, rows: int, *, is_reference: bool) -> tuple[str, str]:
     if group is None and is_reference:
         return "reference", "the others are compared with it"
+    if group is None and column.subject:
+        return "none", ""
     if group is None:
         return "not compared", "not part of this comparison"
     of = f"n {group.n:,}" if group.n != rows else ""
