@@ -66,6 +66,21 @@ def test_predictions_at_hand_measure_as_the_same_rows_in_a_file(folder: Path) ->
     assert here.provenance.predictions_sha256 == there.provenance.predictions_sha256
 
 
+def test_a_gap_is_told_with_and_without_a_policy_and_never_as_no_issue(folder: Path) -> None:
+    """A selection rate of 0.7 in one group and 0.29 in the other."""
+    groups = np.repeat(["a", "b"], 1000)
+    score = np.concatenate([np.arange(1000) < 700, np.arange(1000) < 290]).astype(float)
+    given = {"y_true": score.astype(int), "y_score": score, "groups": {"sex": groups}, "favorable_label": 1}
+    for policy, status in ((None, "NO_POLICY"), ("policy.yaml", "BLOCKED")):
+        found = ga.audit_predictions(**given, policy=policy, as_of="2025-01-05", use_case="credit_scoring")
+        assert (found.status.value, measured(found)["demographic_parity_difference", "sex"]) == (status, 0.41)
+        found.save("r.md", "r.html")
+        for report in ("r.md", "r.html"):
+            text = Path(report).read_text()
+            assert "0.410" in text
+            assert not re.search(r"no (bias|issues?|problems?)\b", text.split("<script")[0], re.IGNORECASE)
+
+
 FORMS: dict[str, Callable[[np.ndarray], Any]] = {
     "list": lambda a: a.tolist(),
     "tuple": lambda a: tuple(a.tolist()),

@@ -105,6 +105,16 @@ def test_a_model_without_probabilities_is_refused(tmp_path: Path) -> None:
     assert "holds a dict without predict_proba" in str(error(tmp_path / "dict.joblib"))
 
 
+def test_a_model_that_was_never_trained_is_refused_and_not_trained_here(tmp_path: Path) -> None:
+    path = tmp_path / "m.joblib"
+    joblib.dump(LogisticRegression(), path)
+    before = path.read_bytes()
+    refused = error(path)
+    assert refused.exit_code == 3
+    assert "not fitted" in str(refused)
+    assert path.read_bytes() == before
+
+
 def test_other_columns_than_trained_on_are_named(tmp_path: Path) -> None:
     joblib.dump(fit(LogisticRegression()), tmp_path / "m.joblib")
     with pytest.raises(UserError) as caught:
