@@ -8,8 +8,10 @@ from glassalpha_action.documents import UserError
 from glassalpha_action.registry import ledger
 from glassalpha_action.registry.contract import Registry
 from glassalpha_action.registry.git import Clone
+from glassalpha_action.registry.ledger import File
 from glassalpha_action.registry.patience import READING, persist
 from glassalpha_action.registry.remote import Remote
+from glassalpha_action.registry.rows import Head
 
 PLACES = "SELECT seq, link FROM records ORDER BY seq"
 
@@ -32,13 +34,28 @@ def sync(remote: str, registry: Registry, *, branch: str = ledger.BRANCH, token:
                 exit_code=5,
             )
         new = [file for key, file in at.files.items() if key not in held]
-        if before.seq and new:
-            persist(lambda: clone.bring([file.oid for file in new]), f"{clone.remote} cannot be read", READING)
+        if before.seq:
+            last = registry.fetch("SELECT id, stage FROM records WHERE seq = :seq", {"seq": before.seq})[0]
+            end = at.files[last["id"], last["stage"]]
+            persist(lambda: clone.bring([file.oid for file in (end, *new)]), f"{clone.remote} cannot be read", READING)
+            _require_end(clone, end, before, registry)
         added = registry.append_records(ledger.walk(clone, at, new, before))
     found = registry.fetch("SELECT link FROM records WHERE seq = :seq", {"seq": at.head.seq})
     if not found or found[0]["link"] != at.head.link:
         raise UserError(f"{registry.name} was written by another process meanwhile and left the ledger", exit_code=5)
     return added
+
+
+def _require_end(clone: Clone, file: File, end: Head, registry: Registry) -> None:
+    """Raise UserError (5) unless the ledger's `file` of the registry's last record stands at the registry's `end`."""
+    with clone.blobs() as blobs:
+        seq, link, _ = ledger.read_record(file, next(blobs.read([file.oid], ledger.RECORD_LIMIT)))
+    if Head(seq, link) != end:
+        raise UserError(
+            f"{registry.name} is of another chain than the ledger, though both hold its last record: unite the two "
+            "with `glassalpha registry merge`, or sync into a new registry",
+            exit_code=5,
+        )
 
 
 def mismatch(copy: Registry, registry: Registry) -> list[str]:

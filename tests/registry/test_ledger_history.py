@@ -100,7 +100,7 @@ def test_sync_refuses_a_registry_of_other_records(remote: Path, tmp_path: Path) 
         assert registry.head().seq == 1
     with connect(tmp_path / "order.db", create=True) as registry:
         registry.append_records([ENTRIES[3].content])
-        with pytest.raises(UserError) as caught:
+        with pytest.raises(UserError, match="of another chain than the ledger") as caught:
             sync(str(remote), registry)
         assert caught.value.exit_code == 5
         assert registry.head().seq == 1
