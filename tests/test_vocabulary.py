@@ -23,7 +23,7 @@ def test_a_value_is_written_apart_from_its_threshold(value: float, beside: float
         (0.12345, None, "0.12345"),
         (1e-06, None, "0.000001"),
         (5.0, None, "5.000"),
-        (0.1, 0.1000001, "0.100"),
+        (0.1, 0.1000001, "0.1000000"),
     ],
 )
 def test_a_threshold_keeps_every_decimal_it_was_given(limit: float, beside: float | None, text: str) -> None:
