@@ -13,7 +13,8 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from glassalpha_action.records import Audit, sealed, sha256
+from glassalpha_action.digests import sha256
+from glassalpha_action.records import Audit, sealed
 
 ROOT = Path(__file__).parent.parent
 DIGESTS = ("config_sha256", "model_sha256", "data_sha256", "predictions_sha256")

@@ -22,7 +22,8 @@ from pathlib import Path
 from typing import NamedTuple
 
 from benchmarks.audits import audits, example, small
-from glassalpha_action.records import Audit, sha256
+from glassalpha_action.digests import sha256
+from glassalpha_action.records import Audit
 from glassalpha_action.registry import connect, packing, rows
 
 AUDITS = 10_000

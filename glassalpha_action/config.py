@@ -10,6 +10,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, Field, model_validator
 
+from glassalpha_action.digests import sha256
 from glassalpha_action.documents import (
     Document,
     DocumentError,
@@ -26,7 +27,7 @@ from glassalpha_action.documents import (
     plain,
     read_bytes,
 )
-from glassalpha_action.records import ModelCard, sha256
+from glassalpha_action.records import ModelCard
 
 SECRET_NAME = re.compile(
     r"^(ACTIONS|INPUT)_|^PG|TOKEN|SECRET|PASSW|CREDENTIAL|PRIVATE|AUTH(?!OR)|KEY|DATABASE|DSN|CONNECTION", re.IGNORECASE

@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Mapping
 from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict
-from pydantic_core import to_json
 
-from glassalpha_action.vocabulary import Better, Comparison, Outcome, Severity, Status, Unit, first_sentence
-
-SAFE = 2**53
-AS_IT_IS = frozenset({str, bool, type(None)})
+from glassalpha_action.digests import canonical, sha256
+from glassalpha_action.vocabulary import (
+    Better,
+    Comparison,
+    Outcome,
+    Severity,
+    Status,
+    Unit,
+    failed,
+    first_sentence,
+    headline,
+)
 
 
 class Record(BaseModel):
@@ -394,53 +400,6 @@ class Audit(Record):
     def to_json(self) -> bytes:
         """The audit as audit.json: canonical JSON (RFC 8785) of its content, the same bytes for the same audit."""
         return canonical(self.content())
-
-
-def failed(severity: str, outcome: str) -> bool:
-    """Whether a gate of that severity and outcome counts among the failed ones."""
-    return severity != Severity.info and outcome in {Outcome.FAIL, Outcome.MISSING, Outcome.ERROR}
-
-
-def headline(status: str, enforced: bool) -> str:
-    """The status as shown: what it would be, where it is not enforced."""
-    return status if enforced else f"would be {status}"
-
-
-def canonical(value: Any) -> bytes:
-    """RFC 8785 canonical JSON of plain data; ValueError where it cannot be written so."""
-    try:
-        return to_json(_ordered(value))
-    except (ValueError, TypeError):
-        import rfc8785
-
-        return rfc8785.dumps(value)
-
-
-def _ordered(value: Any) -> Any:
-    """`value` in the order of RFC 8785, where a plain JSON writer then makes the canonical bytes.
-
-    ValueError where it might not: other types, keys that sort otherwise as UTF-16, numbers written with an exponent.
-    """
-    kind = type(value)
-    if kind is dict:
-        if not "".join(value).isascii():
-            raise ValueError
-        return {key: one if type(one := value[key]) in AS_IT_IS else _ordered(one) for key in sorted(value)}
-    if kind is list or kind is tuple:
-        return [one if type(one) in AS_IT_IS else _ordered(one) for one in value]
-    if kind is float:
-        if value.is_integer() and -SAFE < value < SAFE:
-            return int(value)
-        if 1e-4 <= abs(value) < 1e15:
-            return value
-    if kind in AS_IT_IS or (kind is int and -SAFE < value < SAFE):
-        return value
-    raise ValueError
-
-
-def sha256(content: bytes) -> str:
-    """Hex SHA-256 of `content`."""
-    return hashlib.sha256(content).hexdigest()
 
 
 def sealed(audit: Audit) -> Audit:

@@ -104,3 +104,13 @@ class Comparison(StrEnum):
 def first_sentence(text: str) -> str:
     """The first sentence of a definition: what a reader needs beside the number."""
     return re.split(r"\n\s*\n|(?<=[^\W_][.!?])(?<!e\.g\.)(?<!i\.e\.)(?<!vs\.)\s+", text, maxsplit=1)[0]
+
+
+def failed(severity: str, outcome: str) -> bool:
+    """Whether a gate of that severity and outcome counts among the failed ones."""
+    return severity != Severity.info and outcome in {Outcome.FAIL, Outcome.MISSING, Outcome.ERROR}
+
+
+def headline(status: str, enforced: bool) -> str:
+    """The status as shown: what it would be, where it is not enforced."""
+    return status if enforced else f"would be {status}"

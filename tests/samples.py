@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from glassalpha_action.digests import sha256
 from glassalpha_action.records import (
     Advice,
     AttributeSummary,
@@ -21,7 +22,6 @@ from glassalpha_action.records import (
     RocCurve,
     Verdict,
     sealed,
-    sha256,
 )
 from glassalpha_action.vocabulary import Better, Comparison, Outcome, Severity, Status, Unit
 

@@ -17,10 +17,11 @@ from hypothesis import strategies as st
 from glassalpha_action import audit as room
 from glassalpha_action.audit import audit
 from glassalpha_action.config import AuditConfig
+from glassalpha_action.digests import canonical
 from glassalpha_action.evidence import Evidence
 from glassalpha_action.metrics import CATALOGUE
 from glassalpha_action.policy.schema import LoadedPolicy
-from glassalpha_action.records import Audit, DataSummary, Provenance, canonical, sealed
+from glassalpha_action.records import Audit, DataSummary, Provenance, sealed
 from glassalpha_action.vocabulary import Outcome, Status
 from tests.metrics.rows import any_rows, evidence, random_rows
 from tests.policy.gates import HEAD, SMALL, loaded

@@ -7,8 +7,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from glassalpha_action.config import load
+from glassalpha_action.digests import sha256
 from glassalpha_action.documents import DocumentError, UserError
-from glassalpha_action.records import sha256
 from tests.workspace import CONFIG, make
 
 

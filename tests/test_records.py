@@ -10,7 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from glassalpha_action.records import Audit, canonical
+from glassalpha_action.digests import canonical
+from glassalpha_action.records import Audit
 from tests import samples
 
 NUMBERS = st.one_of(

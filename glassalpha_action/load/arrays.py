@@ -12,13 +12,14 @@ import numpy as np
 from pydantic import ValidationError
 
 from glassalpha_action.config import AuditConfig, Config
+from glassalpha_action.digests import canonical, sha256
 from glassalpha_action.documents import Tree, UserError, plain
 from glassalpha_action.evidence import Attribute, Evidence, Flags, Floats
 from glassalpha_action.load import data as rows
 from glassalpha_action.load.features import weights_of
 from glassalpha_action.load.provenance import predictions_sha256, tool_version, versions
 from glassalpha_action.load.subject import Subject
-from glassalpha_action.records import Provenance, canonical, sha256
+from glassalpha_action.records import Provenance
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -11,8 +11,8 @@ import numpy as np
 
 from glassalpha_action import git
 from glassalpha_action.cube import Cube
+from glassalpha_action.digests import canonical
 from glassalpha_action.evidence import Flags, Floats
-from glassalpha_action.records import canonical
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,8 +7,8 @@ import io
 import re
 from collections.abc import Iterable
 
+from glassalpha_action.digests import canonical
 from glassalpha_action.pages.data import Model, Portfolio
-from glassalpha_action.records import canonical
 
 COLUMNS = (
     "model_id",

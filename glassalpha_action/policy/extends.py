@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from glassalpha_action import shipped
+from glassalpha_action.digests import sha256
 from glassalpha_action.documents import (
     DocumentError,
     KeyPath,
@@ -23,7 +24,7 @@ from glassalpha_action.documents import (
 )
 from glassalpha_action.policy.changes import gate_changes, rule_changes
 from glassalpha_action.policy.schema import LoadedPolicy, Policy, slug
-from glassalpha_action.records import PolicyText, sha256
+from glassalpha_action.records import PolicyText
 
 DEPTH_LIMIT = 5
 OWN = {"extends", "policy_id", "policy_name", "version"}

@@ -8,6 +8,7 @@ from functools import lru_cache
 
 from pydantic import ValidationError
 
+from glassalpha_action.digests import sha256
 from glassalpha_action.documents import UserError
 from glassalpha_action.policy import waivers
 from glassalpha_action.policy.extends import recalled
@@ -15,7 +16,7 @@ from glassalpha_action.policy.recorded import recorded
 from glassalpha_action.policy.schema import LoadedPolicy
 from glassalpha_action.policy.stricter import BESIDE
 from glassalpha_action.policy.verdict import Decision, decide
-from glassalpha_action.records import Audit, PolicyText, sha256
+from glassalpha_action.records import Audit, PolicyText
 
 BYTE_ORDER_MARK = "\ufeff"
 DECISIVE = ("gate", "gate_id", "metric", "outcome", "raw_outcome", "value", "threshold", "comparison", "severity",

@@ -7,6 +7,7 @@ from datetime import date
 from typing import Any
 
 from glassalpha_action.config import AuditConfig, Config
+from glassalpha_action.digests import sha256
 from glassalpha_action.documents import KeyPath, Tree, build
 from glassalpha_action.policy.changes import change, policy_changes, shown, waiver_changes, wider
 from glassalpha_action.policy.compare import Effect
@@ -14,7 +15,7 @@ from glassalpha_action.policy.doubts import asked
 from glassalpha_action.policy.schema import LoadedPolicy
 from glassalpha_action.policy.verdict import decide
 from glassalpha_action.policy.waivers import Waiver
-from glassalpha_action.records import Audit, Change, DataSummary, Provenance, Requirement, sealed, sha256
+from glassalpha_action.records import Audit, Change, DataSummary, Provenance, Requirement, sealed
 from glassalpha_action.vocabulary import Outcome, Status
 
 MODEL_PRESENT = "base: model_present"

@@ -20,8 +20,8 @@ from __future__ import annotations
 
 import re
 
+from glassalpha_action.digests import sha256
 from glassalpha_action.documents import UserError
-from glassalpha_action.records import sha256
 
 GENESIS = sha256(b"glassalpha-registry-genesis/1")
 ANCHOR_DIGITS = 12

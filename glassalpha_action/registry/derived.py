@@ -9,9 +9,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from glassalpha_action.records import canonical, failed, headline, sha256
+from glassalpha_action.digests import canonical, sha256
 from glassalpha_action.registry.packing import compress
 from glassalpha_action.registry.rows import Cells
+from glassalpha_action.vocabulary import failed, headline
 
 MEASURED = ("value", "exact", "reason", "low", "high", "n")
 METRIC = ("metric", "params", "attribute", "unit", "confidence")

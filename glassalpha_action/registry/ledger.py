@@ -19,8 +19,8 @@ from typing import Any, NamedTuple, NoReturn
 
 from pydantic import SecretStr
 
+from glassalpha_action.digests import canonical
 from glassalpha_action.documents import UserError, plain
-from glassalpha_action.records import canonical
 from glassalpha_action.registry import chain, rows
 from glassalpha_action.registry.git import Blobs, Clone
 from glassalpha_action.registry.packing import CONTENT_LIMIT

@@ -12,8 +12,9 @@ from typing import Any, Literal, NamedTuple
 
 from pydantic_core import from_json
 
+from glassalpha_action.digests import canonical, sha256
 from glassalpha_action.documents import UserError, plain
-from glassalpha_action.records import Audit, canonical, sha256
+from glassalpha_action.records import Audit
 from glassalpha_action.registry import chain
 from glassalpha_action.registry.packing import CONTENT_LIMIT
 from glassalpha_action.registry.wire import read_audit_record

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from itertools import zip_longest
 
+from glassalpha_action.digests import sha256
 from glassalpha_action.documents import UserError
-from glassalpha_action.records import sha256
 from glassalpha_action.registry.contract import Registry
 from glassalpha_action.registry.rows import Cells
 

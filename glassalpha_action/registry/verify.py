@@ -9,8 +9,9 @@ from typing import Any, Protocol
 
 from pydantic import ValidationError
 
+from glassalpha_action.digests import canonical, sha256
 from glassalpha_action.documents import UserError
-from glassalpha_action.records import Audit, canonical, sha256
+from glassalpha_action.records import Audit
 from glassalpha_action.registry import chain, derived, packing, rows, schema
 from glassalpha_action.registry.derived import Known
 from glassalpha_action.registry.rows import Cells, Event

@@ -11,7 +11,8 @@ from typing import Any
 
 from pydantic_core import SchemaValidator
 
-from glassalpha_action.records import SAFE, Audit
+from glassalpha_action.digests import SAFE
+from glassalpha_action.records import Audit
 
 
 def read_audit_record(content: bytes) -> dict[str, Any]:

@@ -5,10 +5,11 @@ from pathlib import Path
 import pytest
 
 from glassalpha_action import shipped
+from glassalpha_action.digests import sha256
 from glassalpha_action.documents import UserError
 from glassalpha_action.policy.extends import pinned, recalled
 from glassalpha_action.policy.schema import load
-from glassalpha_action.records import PolicyText, sha256
+from glassalpha_action.records import PolicyText
 from tests.policy.gates import KNOWN, loaded
 
 BASE = """policy_name: Group

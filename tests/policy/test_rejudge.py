@@ -5,8 +5,9 @@ from typing import Any
 
 import pytest
 
+from glassalpha_action.digests import sha256
 from glassalpha_action.policy.rejudge import rejudge
-from glassalpha_action.records import Audit, sealed, sha256
+from glassalpha_action.records import Audit, sealed
 from glassalpha_action.vocabulary import Outcome, Status
 from tests.registry import judged
 

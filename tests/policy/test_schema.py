@@ -7,9 +7,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from glassalpha_action.digests import sha256
 from glassalpha_action.documents import DocumentError, UserError
 from glassalpha_action.policy.schema import load
-from glassalpha_action.records import sha256
 from glassalpha_action.shipped import policies
 from glassalpha_action.vocabulary import Comparison, Severity
 from tests.policy.gates import GATE, HEAD, KNOWN, SMALL, loaded

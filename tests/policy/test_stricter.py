@@ -16,10 +16,11 @@ from sklearn.linear_model import LogisticRegression
 from glassalpha_action.cli.checkout import gone_since
 from glassalpha_action.cli.main import main
 from glassalpha_action.config import AuditConfig
+from glassalpha_action.digests import sha256
 from glassalpha_action.documents import build, parse
 from glassalpha_action.policy.rejudge import rejudge
 from glassalpha_action.policy.stricter import config_changes, stricter
-from glassalpha_action.records import Audit, sealed, sha256
+from glassalpha_action.records import Audit, sealed
 from glassalpha_action.vocabulary import Status
 from tests.samples import audit as sample
 

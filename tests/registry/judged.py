@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from datetime import date
 
+from glassalpha_action.digests import sha256
 from glassalpha_action.policy.extends import recalled
 from glassalpha_action.policy.verdict import decide
-from glassalpha_action.records import Audit, Measurement, PolicyText, sealed, sha256
+from glassalpha_action.records import Audit, Measurement, PolicyText, sealed
 from glassalpha_action.vocabulary import Status
 from tests import samples
 

@@ -10,8 +10,9 @@ from typing import Any
 
 import pytest
 
+from glassalpha_action.digests import canonical, sha256
 from glassalpha_action.documents import UserError
-from glassalpha_action.records import Audit, Requirement, canonical, sha256
+from glassalpha_action.records import Audit, Requirement
 from glassalpha_action.registry import Event, Head, Registry, Supersedes, chain, connect, rows, schema
 from glassalpha_action.vocabulary import Outcome, Status
 from tests import samples

@@ -9,8 +9,8 @@ import pytest
 from click.testing import CliRunner
 
 from glassalpha_action.cli import registry as cli
+from glassalpha_action.digests import sha256
 from glassalpha_action.documents import UserError
-from glassalpha_action.records import sha256
 from glassalpha_action.registry import Registry, chain, connect, history, ledger, rows
 from glassalpha_action.registry.merge import merge
 from glassalpha_action.registry.publication import BRANCH as DATABASE_BRANCH

@@ -12,9 +12,10 @@ from typing import Any
 
 import pytest
 
+from glassalpha_action.digests import canonical, sha256
 from glassalpha_action.documents import UserError
 from glassalpha_action.policy.rejudge import rejudge
-from glassalpha_action.records import Audit, canonical, sealed, sha256
+from glassalpha_action.records import Audit, sealed
 from glassalpha_action.registry import Supersedes, chain, connect, derived, packing, rows, schema
 from glassalpha_action.registry.derived import Known
 from glassalpha_action.vocabulary import Outcome, Status

@@ -9,7 +9,8 @@ import pytest
 from pydantic import ValidationError
 from pydantic_core import to_json
 
-from glassalpha_action.records import SAFE, Audit, canonical
+from glassalpha_action.digests import SAFE, canonical
+from glassalpha_action.records import Audit
 from glassalpha_action.registry import rows
 from glassalpha_action.registry.wire import read_audit_record
 from tests import samples
