@@ -15,6 +15,14 @@ if TYPE_CHECKING:
     from glassalpha_action.policy.schema import LoadedPolicy
     from glassalpha_action.records import Audit
 
+MODEL_TRUST = click.option(
+    "--model-trust",
+    type=click.Choice(["sandbox", "safe", "trusted"]),
+    default="sandbox",
+    show_default=True,
+    help="How far a model file that can run code is trusted.",
+)
+
 
 def today() -> date:
     """Today's date in UTC: the one place a command asks the clock for it."""
@@ -142,13 +150,7 @@ def submit(audit: Audit, config: Config, database: str | None) -> str:
     help="Write a report: .html, .pdf, .md or .json by its ending. May be given several times.",
 )
 @click.option("--as-of", metavar="YYYY-MM-DD", help="The day of the audit; today in UTC if not given.")
-@click.option(
-    "--model-trust",
-    type=click.Choice(["sandbox", "safe", "trusted"]),
-    default="sandbox",
-    show_default=True,
-    help="How far a model file that can run code is trusted.",
-)
+@MODEL_TRUST
 @click.option(
     "--fail-on",
     type=click.Choice(["error", "warning", "never"]),

@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING
 
 import click
 
+from glassalpha_action.cli.audit import MODEL_TRUST
+
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from glassalpha_action.load.reasons import Told
-
-MOST_REASONS = 4
 
 
 @click.group()
@@ -48,13 +48,7 @@ def failed_gate(metric: str) -> None:
     type=click.Path(path_type=Path, dir_okay=False),
     help="The CSV file to write: a row for each person decided against.",
 )
-@click.option(
-    "--model-trust",
-    type=click.Choice(["sandbox", "safe", "trusted"]),
-    default="sandbox",
-    show_default=True,
-    help="How far a model file that can run code is trusted.",
-)
+@MODEL_TRUST
 def decisions(config_path: Path, output: Path, model_trust: str) -> None:
     """Write why the model decided against each person: at most four reasons a row, the weightiest first.
 
@@ -89,6 +83,7 @@ def decisions(config_path: Path, output: Path, model_trust: str) -> None:
 
 def _as_csv(told: Sequence[Told], id_column: str | None, dictionary: Mapping[str, str]) -> str:
     from glassalpha_action.cli.tables import csv_text
+    from glassalpha_action.metrics.explainability import MOST_REASONS
 
     codes = [f"reason_{i + 1}" for i in range(MOST_REASONS)]
     own = ["data_row", "score", *codes]

@@ -23,6 +23,12 @@ ONE_LABEL = "all rows carry the same label, so the scores rank nothing"
 # Scores further apart than rounding in the last places of a sum.
 MOVED = 1e-9
 
+ONE_FEATURE = [
+    "One feature carries most of what is known about the outcome",
+    "A feature that leaks the outcome: it is recorded after the decision, or because of it",
+]
+CHECK = "Check when and how the named feature is recorded, and whether it could know the outcome."
+
 
 def importances(rows: Evidence, ranking: Ranking) -> Mapping[str, float] | None:
     """For each feature the mean fall in AUC when its values are permuted; None where there is no AUC."""
@@ -53,12 +59,9 @@ def importances(rows: Evidence, ranking: Ranking) -> Mapping[str, float] | None:
     unit=Unit.score,
     better=Better.neither,
     issue="The model rests on its most important feature more, or less, than the policy allows.",
-    causes=[
-        "One feature carries most of what is known about the outcome",
-        "A feature that leaks the outcome: it is recorded after the decision, or because of it",
-    ],
+    causes=ONE_FEATURE,
     fixes=[
-        "Check when and how the named feature is recorded, and whether it could know the outcome.",
+        CHECK,
         "If it is sound, add other information, so that a fault in one column does not undo the model.",
     ],
 )
@@ -100,14 +103,8 @@ def _listed(found: Mapping[str, float], n: int) -> tuple[Group, ...]:
     unit=Unit.share,
     better=Better.lower,
     issue="The model rests on one feature for more of its quality than the policy allows.",
-    causes=[
-        "One feature carries most of what is known about the outcome",
-        "A feature that leaks the outcome: it is recorded after the decision, or because of it",
-    ],
-    fixes=[
-        "Check when and how the named feature is recorded, and whether it could know the outcome.",
-        "Audit again without it: if little quality is lost, leave it out.",
-    ],
+    causes=ONE_FEATURE,
+    fixes=[CHECK, "Audit again without it: if little quality is lost, leave it out."],
 )
 def top_feature_share(rows: Evidence, ranking: Ranking) -> Estimate:
     """The most important feature's part of all permutation importance: the largest over the sum of those above 0.
@@ -147,12 +144,9 @@ def _explained(rows: Evidence) -> Attributions | Estimate:
     unit=Unit.score,
     better=Better.neither,
     issue="One feature moves the model's scores more, or less, than the policy allows.",
-    causes=[
-        "One feature carries most of what is known about the outcome",
-        "A feature that leaks the outcome: it is recorded after the decision, or because of it",
-    ],
+    causes=ONE_FEATURE,
     fixes=[
-        "Check when and how the named feature is recorded, and whether it could know the outcome.",
+        CHECK,
         "Compare with permutation_importance: a feature that moves scores without improving them can be left out.",
     ],
 )
@@ -187,14 +181,8 @@ def shap_importance(rows: Evidence) -> Estimate:
     unit=Unit.share,
     better=Better.lower,
     issue="One feature moves the model's scores more than the policy allows beside all others.",
-    causes=[
-        "One feature carries most of what is known about the outcome",
-        "A feature that leaks the outcome: it is recorded after the decision, or because of it",
-    ],
-    fixes=[
-        "Check when and how the named feature is recorded, and whether it could know the outcome.",
-        "Audit again without it: if little quality is lost, leave it out.",
-    ],
+    causes=ONE_FEATURE,
+    fixes=[CHECK, "Audit again without it: if little quality is lost, leave it out."],
 )
 def shap_top_feature_share(rows: Evidence) -> Estimate:
     """The most important feature's part of what all features move: its mean |SHAP value| over the sum of all.
