@@ -51,8 +51,8 @@ def audit(
         waivers=waivers, baselines=baselines, beside=beside, changes=changes, task=data.task,
     )  # fmt: skip
 
-    gated, valued = {definition.id for definition, _ in judged}, {m.metric for m in measured if m.value is not None}
-    words = {m.id: m.definition for m in CATALOGUE.values() if m.id in gated | valued}
+    gated, named = {definition.id for definition, _ in judged}, {m.metric for m in measured}
+    words = {m.id: m.definition for m in CATALOGUE.values() if m.id in gated | named}
 
     return sealed(
         Audit(

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, model_validator
 
-from glassalpha_action.digests import canonical, sha256
+from glassalpha_action import brevity
+from glassalpha_action.digests import canonical
 from glassalpha_action.vocabulary import (
     Better,
     Comparison,
@@ -77,6 +78,8 @@ class Measurement(Record):
     `subject` says what the groups are where they are no levels of an attribute, such as "Feature".
     """
 
+    model_config = ConfigDict(json_schema_extra=brevity.spoken_for(brevity.MEASURED))
+
     metric: str
     title: str
     unit: Unit
@@ -86,7 +89,7 @@ class Measurement(Record):
     reason: str | None = None
     low: float | None = None
     high: float | None = None
-    confidence: float | None = None
+    confidence: float = 0.95
     n: int
     attribute: str | None = None
     between: tuple[str, ...] = ()
@@ -127,6 +130,8 @@ class Verdict(Record):
     own; where a softer level decided, `policy_threshold` is. `raw_outcome` is the outcome without the waiver whose id
     is `waiver`. `baseline` is the earlier model's value where `value` is how much worse this one is.
     """
+
+    model_config = ConfigDict(json_schema_extra=brevity.spoken_for(brevity.JUDGED))
 
     gate: str
     gate_id: str
@@ -284,12 +289,18 @@ class DataSummary(Record):
 
 
 class RocCurve(Record):
-    """Points (false positive rate, true positive rate) of a ROC curve; `level` None is the whole model."""
+    """A ROC curve by its false and true positive rates, one by one; `level` None is the whole model."""
 
     attribute: str | None = None
     level: str | None = None
     auc: float | None
-    points: tuple[tuple[float, float], ...]
+    fpr: tuple[float, ...]
+    tpr: tuple[float, ...]
+
+    @property
+    def points(self) -> tuple[tuple[float, float], ...]:
+        """(false positive rate, true positive rate), from (0, 0) to (1, 1)."""
+        return tuple(zip(self.fpr, self.tpr, strict=False))
 
 
 class CalibrationBin(Record):
@@ -357,8 +368,8 @@ class Audit(Record):
 
     `baselines` holds what baseline gates compared with. `changes` is how what the model is held to differs from the
     base commit, and `judged_by` says whose rules gave this verdict, the stricter one. `reaudit_by` is the day the
-    policy wants the next audit. `glossary` defines every metric that a gate judges, whole, and every other that has a
-    value, in brief.
+    policy wants the next audit. `glossary` defines every metric that a gate judges, whole, and every other that was
+    measured, in brief.
     """
 
     schema_version: Literal["1"] = "1"
@@ -393,9 +404,18 @@ class Audit(Record):
         """The status as shown: what it would be, where it is not enforced."""
         return headline(self.status.value, self.enforced)
 
+    @model_validator(mode="before")
+    @classmethod
+    def _lengthened(cls, given: Any) -> Any:
+        return brevity.lengthened(given) if isinstance(given, Mapping) else given
+
     def content(self) -> dict[str, Any]:
-        """The audit as plain data, without what has its default; its schema's version is always there."""
-        return {"schema_version": self.schema_version, **self.model_dump(mode="json", exclude_defaults=True)}
+        """The audit as plain data, without what has its default; its schema's version is always there.
+
+        A measurement's or verdict's title, unit and better that its metric has in the glossary too are left out.
+        """
+        found = self.model_dump(mode="json", exclude_defaults=True)
+        return {"schema_version": self.schema_version, **brevity.shortened(found)}
 
     def to_json(self) -> bytes:
         """The audit as audit.json: canonical JSON (RFC 8785) of its content, the same bytes for the same audit."""
@@ -403,6 +423,5 @@ class Audit(Record):
 
 
 def sealed(audit: Audit) -> Audit:
-    """The audit with its id: the digest of everything in it but the id itself."""
-    content = {key: value for key, value in audit.content().items() if key != "audit_id"}
-    return audit.model_copy(update={"audit_id": sha256(canonical(content))})
+    """The audit with its id."""
+    return audit.model_copy(update={"audit_id": brevity.digest(audit.content())})

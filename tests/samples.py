@@ -209,9 +209,9 @@ def audit(
         "glossary": DEFINITIONS,
         "charts": Charts(
             roc=(
-                RocCurve(auc=0.781, points=((0, 0), (0.1, 0.42), (0.3, 0.7), (0.6, 0.91), (1, 1))),
-                RocCurve(attribute="sex", level="female", auc=0.76, points=((0, 0), (0.2, 0.5), (1, 1))),
-                RocCurve(attribute="sex", level="male", auc=0.79, points=((0, 0), (0.15, 0.55), (1, 1))),
+                RocCurve(auc=0.781, fpr=(0, 0.1, 0.3, 0.6, 1), tpr=(0, 0.42, 0.7, 0.91, 1)),
+                RocCurve(attribute="sex", level="female", auc=0.76, fpr=(0, 0.2, 1), tpr=(0, 0.5, 1)),
+                RocCurve(attribute="sex", level="male", auc=0.79, fpr=(0, 0.15, 1), tpr=(0, 0.55, 1)),
             ),
             calibration=tuple(
                 CalibrationBin(

@@ -186,7 +186,7 @@ class Metric:
             reason=found.reason,
             low=found.low,
             high=found.high,
-            confidence=None if found.low is None else confidence,
+            confidence=confidence,
             n=found.n,
             attribute=attribute,
             between=found.between,

@@ -12,7 +12,7 @@ from glassalpha_action.metrics.calibration import BINS, coarse
 from glassalpha_action.metrics.rates import rate
 from glassalpha_action.records import CalibrationBin, Charts, Measurement, RocCurve
 
-POINTS = 60
+POINTS = 30
 
 
 def charts(cube: Cube, measured: Iterable[Measurement], confidence: float) -> Charts:
@@ -46,7 +46,8 @@ def _roc(count: Ints, auc: float | None, attribute: str | None, level: str | Non
         attribute=attribute,
         level=level,
         auc=round(auc if auc is not None else area, 4),
-        points=tuple((round(float(x), 4), round(float(y), 4)) for x, y in kept),
+        fpr=tuple(round(float(x), 4) for x in kept[:, 0]),
+        tpr=tuple(round(float(y), 4) for y in kept[:, 1]),
     )
 
 

@@ -26,7 +26,7 @@ def message(worst: Judged, gate: Gate, found: Measurement | None, unit: Unit, me
     if worst.attribute:
         parts.append(f"{about}: {_groups(found)}" if found.between else about)
     if worst.low is not None and worst.high is not None:
-        level = (found.confidence or 0.95) * 100
+        level = found.confidence * 100
         parts.append(f" ({level:g}% interval {unit.show(worst.low)} to {unit.show(worst.high)})")
     text = "".join(parts) + "."
     if worst.outcome is Outcome.INCONCLUSIVE:

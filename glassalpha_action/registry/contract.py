@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import AbstractContextManager
 from datetime import date
 from functools import cached_property
@@ -14,13 +14,13 @@ from typing import Any, Self
 from glassalpha_action.documents import UserError
 from glassalpha_action.records import Audit
 from glassalpha_action.registry import chain, derived, packing, rows, schema, trends, verify
-from glassalpha_action.registry.derived import Known
+from glassalpha_action.registry.derived import Known, Rows
 from glassalpha_action.registry.rows import Cells, Entry, Event, Head, Receipt, Row, Stage, Supersedes
 from glassalpha_action.registry.trends import PassRate, Period, Value
 from glassalpha_action.vocabulary import Status
 
 BATCH = 50
-KEPT = "SELECT r.seq, r.digest, r.content, r.parts FROM records r"
+KEPT = "SELECT r.seq, r.digest, r.content FROM records r"
 COUNTS = f"a.audit_id NOT IN ({schema.SUPERSEDED})"
 LATEST = f"a.seq IN ({schema.LATEST.format(stage=':stage')})"
 AUDITS = f"SELECT {', '.join(Row._fields)} FROM audits a"  # noqa: S608
@@ -52,8 +52,8 @@ class Registry(ABC):
         return [dict(zip(names, cells, strict=True)) for cells in found]
 
     @abstractmethod
-    def insert(self, table: str, cells: Sequence[Cells]) -> None:
-        """Add rows to a table, inside a transaction."""
+    def insert(self, table: str, rows: Rows) -> None:
+        """Add rows, each with every column, to a table, inside a transaction."""
 
     @abstractmethod
     def appending(self) -> AbstractContextManager[None]:
@@ -99,36 +99,35 @@ class Registry(ABC):
         """Add an event to the chain; the same event is there once."""
         return self._append(rows.event_entry(event))
 
-    def append_records(self, records: Iterable[bytes | Entry]) -> int:
-        """Add records in order: contents, as `contents` of a registry gives them, or what was read of a ledger's files.
+    def append_records(self, entries: Iterable[Entry]) -> int:
+        """Add records in order, as `entries` of a registry gives them, or as they were read of a ledger's files.
 
         One transaction for all. A record whose id is there at its stage is left out; every link is made anew, so that a
         registry filled from nothing ends at the head of the chain it was filled from. Returns how many were new.
-        Raises UserError (5), and adds nothing, where one is damaged.
+        Raises UserError (5), and adds nothing, where one is damaged or a part of it did not come with it.
         """
-        waiting: dict[str, list[Cells]] = {table: [] for table in schema.TABLES}
+        waiting: dict[str, Rows] = {table: [] for table in schema.TABLES}
         with self.appending():
             before = head = self.head()
             there = {(row["id"], row["stage"]) for row in self.fetch("SELECT id, stage FROM records")}
             known = self._known("", {})
-            for record in records:
-                entry = record if isinstance(record, Entry) else rows.read_entry(record)
+            for entry in entries:
                 if (entry.id, entry.stage) in there:
                     continue
                 there.add((entry.id, entry.stage))
                 head, tables = _linked(entry, head, known)
-                for table, cells in tables.items():
-                    waiting[table] += cells
+                for table, brought in tables.items():
+                    waiting[table] += brought
                 if len(waiting["records"]) >= BATCH:
                     self._insert_all(waiting)
             self._insert_all(waiting)
         return head.seq - before.seq
 
-    def contents(self, after: int = 0) -> Iterator[bytes]:
-        """The canonical JSON of every record after the `after`th, in order; UserError (5) where one is damaged."""
+    def entries(self, after: int = 0) -> Iterator[Entry]:
+        """Every record after the `after`th with its parts, in order; UserError (5) where one is damaged."""
         while found := self.fetch(f"{KEPT} WHERE r.seq > :after ORDER BY r.seq LIMIT 200", {"after": after}):
             for record in found:
-                yield verify.read_content(record, self._part)
+                yield verify.read_entry(record, self._part)
             after = found[-1]["seq"]
 
     def head(self) -> Head:
@@ -202,7 +201,7 @@ class Registry(ABC):
             where += " AND e.kind >= :low AND e.kind < :high"
             given |= {"low": f"{family}.", "high": f"{family}/"}
         kept = self.fetch(f"{KEPT} JOIN events e ON e.seq = r.seq WHERE 1 = 1{where} ORDER BY r.seq", given)
-        return [verify.read_event(record, self._part) for record in kept]
+        return [verify.read_event(record) for record in kept]
 
     def query_failed_gates_summary(self) -> dict[str, list[Any]]:
         """How many models fail each gate in their latest audit, as columns: gate_name and count, the most common first.
@@ -248,38 +247,39 @@ class Registry(ABC):
 
     def _known(self, which: str, given: Mapping[str, object]) -> Known:
         """What is there that records refer to; of the models those that `which` says, all of them if it is empty."""
-        cards = self.fetch(f"SELECT m.* FROM models m {which} ORDER BY m.seq", given)  # noqa: S608
-        metrics = self.fetch(f"SELECT id, {', '.join(derived.METRIC)} FROM metrics")  # noqa: S608
+        cards = self.select(f"SELECT m.* FROM models m {which} ORDER BY m.seq", given)[1]  # noqa: S608
+        metrics = self.select(f"SELECT {', '.join(derived.METRIC)}, id FROM metrics")[1]  # noqa: S608
         return Known(
-            {row["model_id"]: row for row in cards},
+            self._part,
+            {card[1]: card[1:] for card in cards},
             {row["sha256"] for row in self.fetch("SELECT sha256 FROM policies")},
-            {row["sha256"]: row["id"] for row in self.fetch("SELECT id, sha256 FROM parts")},
-            {tuple(row[key] for key in derived.METRIC): row["id"] for row in metrics},
+            {row["sha256"] for row in self.fetch("SELECT sha256 FROM parts")},
+            {tuple(key): number for *key, number in metrics},
         )
 
     @cached_property
-    def _part(self) -> Callable[[int], bytes]:
+    def _part(self) -> Callable[[str], bytes]:
         return verify.parts_reader(self.fetch)
 
-    def _insert_all(self, tables: Mapping[str, list[Cells]]) -> None:
-        for table, cells in tables.items():
-            if cells:
-                self.insert(table, cells)
-                cells.clear()
+    def _insert_all(self, tables: Mapping[str, Rows]) -> None:
+        for table, found in tables.items():
+            if found:
+                self.insert(table, found)
+                found.clear()
 
     def _require_superseded(self, entry: Entry) -> None:
-        wanted = entry.record.get("supersedes")
+        wanted = entry.record.supersedes if entry.kind == "audit" else None
         if wanted is None:
             return
         found = self.fetch(
             f"SELECT a.model_id, {COUNTS} AS counts FROM audits a "  # noqa: S608
             "WHERE a.audit_id = :id AND a.stage = 'main'",
-            {"id": wanted["audit_id"]},
+            {"id": wanted.audit_id},
         )
         if not found or found[0]["model_id"] != _model(entry):
-            raise UserError(f"main holds no audit {wanted['audit_id'][:12]} of this model that could be superseded")
+            raise UserError(f"main holds no audit {wanted.audit_id[:12]} of this model that could be superseded")
         if not found[0]["counts"]:
-            raise UserError(f"audit {wanted['audit_id'][:12]} is superseded already: supersede its correction instead")
+            raise UserError(f"audit {wanted.audit_id[:12]} is superseded already: supersede its correction instead")
 
     def _days_ago(self, days: int, today: date | None) -> str:
         if days < 0:
@@ -300,22 +300,19 @@ class Registry(ABC):
 
 def _model(entry: Entry) -> str | None:
     """The model that an audit speaks of."""
-    return None if entry.kind == "event" else entry.record["audit"]["model"]["id"]
+    return None if entry.kind == "event" else entry.record.audit.model.id
 
 
-def _linked(entry: Entry, head: Head, known: Known) -> tuple[Head, dict[str, list[Cells]]]:
+def _linked(entry: Entry, head: Head, known: Known) -> tuple[Head, dict[str, Rows]]:
     """The head after `entry`, and its rows in every table, which are then `known`."""
     seq = head.seq + 1
     link = chain.link(head.link, seq, entry.digest)
-    rest, split = packing.split(entry.content)
-    parts, places = derived.parts(split, seq, known)
-    record = {"seq": seq, "kind": entry.kind, "id": entry.id, "stage": entry.stage, "digest": entry.digest,
-              "link": link, "content": packing.compress(rest), "parts": places}  # fmt: skip
+    record = (seq, entry.kind, entry.id, entry.stage, entry.digest, link, packing.compress(entry.content))
     try:
-        tables = {"records": [record], "parts": parts, **derived.derived(entry.record, seq, known)}
+        parts = derived.parts(entry, seq, known)
+        tables = {"records": [record], "parts": parts, **derived.derived(entry, seq, known)}
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         raise _incomplete(error) from error
-    known.learn(tables)
     return Head(seq, link), tables
 
 

@@ -1,141 +1,172 @@
 """The rows of every table that a record brings with it: all computed from the record, so that `verify` can do it again.
 
-An audit's JSON leaves out what has its default, so that absent is null here and the few other defaults are named.
+A row is a tuple in the order of its table's columns.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from glassalpha_action.brevity import MEASURED as WORDS
 from glassalpha_action.digests import canonical, sha256
+from glassalpha_action.records import PolicyText
+from glassalpha_action.registry import wire
 from glassalpha_action.registry.packing import compress
-from glassalpha_action.registry.rows import Cells
+from glassalpha_action.registry.rows import Entry
+from glassalpha_action.registry.schema import columns
 from glassalpha_action.vocabulary import failed, headline
 
-MEASURED = ("value", "exact", "reason", "low", "high", "n")
+Rows = list[tuple[Any, ...]]
+Part = Callable[[str], bytes]
 METRIC = ("metric", "params", "attribute", "unit", "confidence")
-JUDGED = ("gate_id", "metric", "attribute", "severity", "outcome", "raw_outcome", "value", "low", "high", "n",
-          "comparison", "clause")  # fmt: skip
-POLICY = ("name", "version", "effective_date", "citation", "owner", "next_review", "text")
 CARD = ("name", "version", "use_case", "owner", "developer", "validator", "tier", "lifecycle", "intended_use",
         "limitations")  # fmt: skip
-CANDIDATE = "candidate"
 
 
 @dataclass
 class Known:
-    """What a registry holds so far that later records refer to instead of repeating it."""
+    """What a registry holds so far that later records refer to instead of repeating it; `part` reads one of its parts.
 
-    cards: dict[str, Cells] = field(default_factory=dict)
+    `cards` are the rows of models that hold, without their seq, and `metrics` the numbers of what was measured.
+    """
+
+    part: Part
+    cards: dict[str, tuple[Any, ...]] = field(default_factory=dict)
     policies: set[str] = field(default_factory=set)
-    parts: dict[str, int] = field(default_factory=dict)
+    parts: set[str] = field(default_factory=set)
     metrics: dict[tuple[Any, ...], int] = field(default_factory=dict)
+    came: dict[str, bytes] = field(default_factory=dict)
+    _units: dict[str | None, Mapping[str, str]] = field(default_factory=lambda: {None: {}})
+    _texts: dict[str, PolicyText] = field(default_factory=dict)
 
-    def learn(self, tables: Mapping[str, list[Cells]]) -> None:
-        """Take in the rows that a record brought."""
-        for card in tables.get("models", ()):
-            self.cards[card["model_id"]] = card
-        self.policies.update(policy["sha256"] for policy in tables.get("policies", ()))
-        for part in tables.get("parts", ()):
-            self.parts[part["sha256"]] = part["id"]
-        for metric in tables.get("metrics", ()):
-            self.metrics[tuple(metric[key] for key in METRIC)] = metric["id"]
+    def units(self, glossary: str | None) -> Mapping[str, str]:
+        """The unit of every metric in the glossary of that digest."""
+        if glossary not in self._units:
+            found = wire.read_glossary(self._part(glossary)) if glossary else {}
+            self._units[glossary] = {name: one.unit.value for name, one in found.items()}
+        return self._units[glossary]
+
+    def policy(self, digest: str) -> PolicyText:
+        """The policy of that digest."""
+        if digest not in self._texts:
+            self._texts[digest] = wire.read_policy(self._part(digest))
+        return self._texts[digest]
+
+    def _part(self, digest: str) -> bytes:
+        return self.came.get(digest) or self.part(digest)
 
 
-def derived(record: Mapping[str, Any], seq: int, known: Known) -> dict[str, list[Cells]]:
-    """The rows of every table but `records` and `parts` that record `seq` brings with it, to what is `known`.
+def parts(entry: Entry, seq: int, known: Known) -> Rows:
+    """The rows of `parts` that are new, which are then known; ValueError where one did not come or is another."""
+    new = Rows()
+    for digest in entry.needs:
+        if digest not in known.parts:
+            part = entry.parts.get(digest)
+            if part is None or sha256(part) != digest:
+                raise ValueError(
+                    f"its part {digest[:12]} is {'missing' if part is None else 'not what its digest says'}"
+                )
+            known.parts.add(digest)
+            known.came[digest] = part
+            new.append((digest, seq, compress(part)))
+    return new
+
+
+def derived(entry: Entry, seq: int, known: Known) -> dict[str, Rows]:
+    """The rows of every table but `records` and `parts` that record `seq` brings with it, which are then known.
 
     Raises KeyError, TypeError or ValueError where the record is damaged.
     """
-    if record["kind"] == "event":
+    record = entry.record
+    if entry.kind == "event":
         said = record["event"]
-        cells = {key: said[key] for key in ("kind", "subject", "at", "by")}
-        return {"events": [{"seq": seq, "id": record["id"], **cells, "body": canonical(said["body"]).decode()}]}
-    audit, policy = record["audit"], record["audit"]["policy"]
-    row = _audit_row(audit, record, seq)
-    card = {"seq": seq, "model_id": row["model_id"], **_card(audit, record["metadata"])}
-    last_card = known.cards.get(row["model_id"])
-    changed = last_card is None or any(last_card[key] != card[key] for key in card if key != "seq")
-    metrics, measured = _measured(audit.get("measurements", ()), seq, known)
+        body = canonical(said["body"]).decode()
+        return {"events": [(seq, entry.id, said["kind"], said["subject"], said["at"], said["by"], body)]}
+    audit = record.audit
+    policy = known.policy(audit.policy) if audit.policy else None
+    units = known.units(audit.glossary)
+    _require_words([*audit.verdicts, *(one for earlier in (audit.baselines or {}).values() for one in earlier)], units)
+    metrics, measured = _measured(audit, seq, units, known)
+    card = _card(audit, record.metadata, policy)
     return {
-        "audits": [row],
-        "gates": [_gate_row(v, seq, at) for at, v in enumerate(audit.get("verdicts", ()))],
-        "requirements": [
-            {"seq": seq, "position": at, "name": r["name"], "met": int(r["met"])}
-            for at, r in enumerate(audit.get("requirements", ()))
-        ],
+        "audits": [_audit_row(record, seq, card, policy)],
+        "gates": [_gate_row(v, seq, at) for at, v in enumerate(audit.verdicts)],
+        "requirements": [(seq, at, r.name, int(r.met)) for at, r in enumerate(audit.requirements)],
         "metrics": metrics,
         "measured": measured,
-        "models": [card] if record["stage"] == "main" and changed else [],
-        "policies": [] if policy is None or policy["sha256"] in known.policies else [
-            {"sha256": policy["sha256"], "seq": seq, "policy_id": policy["id"],
-             **{key: policy.get(key) for key in POLICY}}
-        ],
-    }  # fmt: skip
-
-
-def parts(split: Sequence[tuple[int, bytes]], seq: int, known: Known) -> tuple[list[Cells], str]:
-    """The rows of `parts` that are new, and which parts stand where, as `records.parts` says it."""
-    new, places = list[Cells](), list[str]()
-    for at, part in split:
-        digest = sha256(part)
-        number = known.parts.get(digest)
-        if number is None:
-            number = len(known.parts) + len(new) + 1
-            new.append({"id": number, "seq": seq, "sha256": digest, "content": compress(part)})
-        places.append(f"{at}:{number}")
-    return new, " ".join(places)
-
-
-def _measured(measurements: Any, seq: int, known: Known) -> tuple[list[Cells], list[Cells]]:
-    """The rows of `metrics` that are new, and those of `measured`."""
-    new, rows = dict[tuple[Any, ...], int](), list[Cells]()
-    for at, m in enumerate(measurements):
-        given = m.get
-        params = given("params")
-        key = (m["metric"], canonical(params).decode() if params else "{}", given("attribute"), m["unit"],
-               given("confidence"))  # fmt: skip
-        number = known.metrics.get(key) or new.setdefault(key, len(known.metrics) + len(new) + 1)
-        rows.append({"seq": seq, "position": at, "metric_id": number, "value": m["value"], "exact": given("exact"),
-                     "reason": given("reason"), "low": given("low"), "high": given("high"), "n": m["n"]})  # fmt: skip
-    return [{"id": number, "seq": seq, **dict(zip(METRIC, key, strict=True))} for key, number in new.items()], rows
-
-
-def _card(audit: Mapping[str, Any], metadata: Mapping[str, str]) -> Cells:
-    model, policy = audit["model"], audit["policy"] or {}
-    return {key: model.get(key) for key in CARD} | {
-        "lifecycle": model.get("lifecycle", CANDIDATE),
-        "team": metadata.get("team") or model.get("team"),
-        "cost_center": metadata.get("cost_center"),
-        "next_review": metadata.get("next_review") or policy.get("next_review"),
+        "models": _models(record, seq, card, known),
+        "policies": _policies(seq, policy, known),
     }
 
 
-def _audit_row(audit: Mapping[str, Any], record: Mapping[str, Any], seq: int) -> Cells:
-    card, policy, provenance = _card(audit, record["metadata"]), audit["policy"] or {}, audit["provenance"]
-    unmet = sum(not requirement["met"] for requirement in audit.get("requirements", ()))
-    corrected = record.get("supersedes") or {}
-    return {
-        "seq": seq, "audit_id": record["id"], "stage": record["stage"], "as_of": provenance["as_of"],
-        "recorded_at": record["recorded_at"], "author": record["author"], "model_id": audit["model"]["id"],
-        "model_name": card["name"], "model_version": card["version"],
-        **{key: card[key] for key in ("use_case", "team", "cost_center", "owner", "tier", "lifecycle")},
-        "status": audit["status"], "enforced": int(audit["enforced"]),
-        "headline": headline(audit["status"], audit["enforced"]), "profile": audit.get("profile", "prod"),
-        "failed_gates": sum(failed(v["severity"], v["outcome"]) for v in audit.get("verdicts", ())) + unmet,
-        "policy_id": policy.get("id"), "policy_version": policy.get("version"), "policy_sha256": policy.get("sha256"),
-        "model_sha256": provenance.get("model_sha256"), "git_commit": provenance.get("git_commit"),
-        "data_rows": audit["data"]["rows"], "metadata": canonical(record["metadata"]).decode(),
-        "supersedes": corrected.get("audit_id"), "reason": corrected.get("reason"),
-    }  # fmt: skip
+def _require_words(told: Iterable[Any], units: Mapping[str, str]) -> None:
+    """Raise ValueError where a verdict or measurement has no title or unit, and none in the glossary."""
+    for one in told:
+        if one.metric not in units and None in [getattr(one, name) for name in one.__struct_fields__ if name in WORDS]:
+            raise ValueError(f"its glossary does not have {one.metric[:100]}")
 
 
-def _gate_row(verdict: Mapping[str, Any], seq: int, position: int) -> Cells:
-    limits = verdict["threshold"]
-    low, high = limits if isinstance(limits, list | tuple) else (limits, None)
-    return {
-        "seq": seq, "position": position, "gate_name": verdict["gate"], "threshold": low, "threshold_high": high,
-        "failed": int(failed(verdict["severity"], verdict["outcome"])), **{key: verdict.get(key) for key in JUDGED},
-    }  # fmt: skip
+def _measured(audit: Any, seq: int, units: Mapping[str, str], known: Known) -> tuple[Rows, Rows]:
+    """The rows of `metrics` that are new, and those of `measured`."""
+    new, rows, numbers = Rows(), Rows(), known.metrics
+    for at, m in enumerate(audit.measurements):
+        unit = m.unit if m.unit and m.title and m.better else units[m.metric]
+        params = canonical(m.params).decode() if m.params else "{}"
+        key = (m.metric, params, m.attribute, m.unit or unit, m.confidence)
+        number = numbers.get(key)
+        if number is None:
+            number = numbers[key] = len(numbers) + 1
+            new.append((number, seq, *key))
+        rows.append((seq, at, number, m.value, m.exact, m.reason, m.low, m.high, m.n))
+    return new, rows
+
+
+def _card(audit: Any, metadata: Mapping[str, str], policy: PolicyText | None) -> dict[str, Any]:
+    model = audit.model
+    return {key: getattr(model, key) for key in CARD} | {
+        "team": metadata.get("team") or model.team,
+        "cost_center": metadata.get("cost_center"),
+        "next_review": metadata.get("next_review") or (policy.next_review if policy else None),
+    }
+
+
+def _models(record: Any, seq: int, card: Mapping[str, Any], known: Known) -> Rows:
+    """The row of `models`, where the description of the model on main is new."""
+    name = record.audit.model.id
+    row = (name, *(card[key] for key in columns("models")[2:]))
+    if record.stage != "main" or known.cards.get(name) == row:
+        return []
+    known.cards[name] = row
+    return [(seq, *row)]
+
+
+def _policies(seq: int, policy: PolicyText | None, known: Known) -> Rows:
+    if policy is None or policy.sha256 in known.policies:
+        return []
+    known.policies.add(policy.sha256)
+    return [(policy.sha256, seq, policy.id, *(getattr(policy, key) for key in columns("policies")[3:]))]
+
+
+def _audit_row(record: Any, seq: int, card: Mapping[str, Any], policy: PolicyText | None) -> tuple[Any, ...]:
+    audit, provenance, corrected = record.audit, record.audit.provenance, record.supersedes
+    unmet = sum(not requirement.met for requirement in audit.requirements)
+    failing = sum(failed(v.severity, v.outcome) for v in audit.verdicts)
+    return (
+        seq, record.id, record.stage, provenance.as_of, record.recorded_at, record.author, audit.model.id,
+        card["name"], card["version"], card["use_case"], card["team"], card["cost_center"], card["owner"], card["tier"],
+        card["lifecycle"], audit.status, int(audit.enforced), headline(audit.status, audit.enforced), audit.profile,
+        failing + unmet, *((policy.id, policy.version, policy.sha256) if policy else (None, None, None)),
+        provenance.model_sha256, provenance.git_commit, audit.data.rows, canonical(record.metadata).decode(),
+        corrected.audit_id if corrected else None, corrected.reason if corrected else None,
+    )  # fmt: skip
+
+
+def _gate_row(verdict: Any, seq: int, position: int) -> tuple[Any, ...]:
+    v, limits = verdict, verdict.threshold
+    low, high = limits if isinstance(limits, tuple) else (limits, None)
+    return (
+        seq, position, v.gate_id, v.gate, v.metric, v.attribute, v.severity, v.outcome, v.raw_outcome,
+        int(failed(v.severity, v.outcome)), v.value, v.low, v.high, v.n, v.comparison, low, high, v.clause,
+    )  # fmt: skip

@@ -14,7 +14,7 @@ from glassalpha_action.records import Audit
 from glassalpha_action.registry import chain, connect, ledger
 from glassalpha_action.registry.contract import Registry
 from glassalpha_action.registry.git import Blobs, Clone
-from glassalpha_action.registry.ledger import HEAD_FILE, HEAD_LIMIT, PATH, RECORD_LIMIT, File
+from glassalpha_action.registry.ledger import HEAD_FILE, HEAD_LIMIT, PART, PATH, RECORD_LIMIT, File
 from glassalpha_action.registry.remote import Remote
 from glassalpha_action.registry.rows import Head
 from glassalpha_action.registry.sync import mismatch
@@ -68,6 +68,8 @@ def verify(
         with connect(Path(folder) / "ledger.db", create=True) as copy:
             copy.append_records(ledger.walk(clone, at, list(at.files.values()), Head(0, chain.GENESIS)))
             problems = copy.verify(anchor, rejudge)
+            named = {row["sha256"] for row in copy.fetch("SELECT sha256 FROM parts")}
+            problems += [f"{at.parts[one].path} is named by no record" for one in sorted(at.parts.keys() - named)]
             return at.head, problems or (mismatch(copy, registry) if registry else [])
 
 
@@ -89,7 +91,7 @@ def _history_problems(clone: Clone, tip: str) -> Iterator[str]:
 def _change_problems(changes: Iterable[Change]) -> Iterator[str]:
     for change in changes:
         name = plain(change.path, 100)
-        if change.path != HEAD_FILE and not PATH.fullmatch(change.path):
+        if change.path != HEAD_FILE and not (PATH.fullmatch(change.path) or PART.fullmatch(change.path)):
             yield f"{'removed' if change.status == 'D' else 'brought'} {name}, which no ledger holds"
         elif change.status != "A" and not (change.path == HEAD_FILE and change.status == "M"):
             yield f"{WHAT.get(change.status, 'changed')} {name}"
@@ -103,6 +105,10 @@ def _extended(blobs: Blobs, changes: Iterable[Change], head: Head) -> Head:
     for change in changes:
         if change.path == HEAD_FILE:
             claimed = ledger.read_head(next(blobs.read([change.oid], HEAD_LIMIT)))
+            continue
+        part = PART.fullmatch(change.path)
+        if part:
+            ledger.read_parts(blobs, {part[1]: File(change.path, change.oid)})
             continue
         written = next(blobs.read([change.oid], RECORD_LIMIT))
         seq, _, entry = ledger.read_record(File(change.path, change.oid), written)

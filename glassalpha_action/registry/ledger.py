@@ -3,23 +3,24 @@
     head.json                            {"format":"glassalpha-ledger/1","link":…,"seq":…}: the end of the chain
     ledger/YYYY/MM/DD/<id>.json          an audit on main (the day it was made as of), or an event (the day it happened)
     ledger/YYYY/MM/DD/<id>.proposed.json an audit of a pull request
+    parts/<sha256>.json                  a glossary or a policy that audits name by its digest
 
 Each record is written as `chain.write` says. The branch holds nothing else, its history is one line of commits, and
-each of them only adds records; whoever finds it otherwise stops with exit code 5 and changes nothing.
+each of them only adds files; whoever finds it otherwise stops with exit code 5 and changes nothing.
 """
 
 from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
-from typing import Any, NamedTuple, NoReturn
+from typing import NamedTuple, NoReturn
 
 from pydantic import SecretStr
 
-from glassalpha_action.digests import canonical
+from glassalpha_action.digests import canonical, sha256
 from glassalpha_action.documents import UserError, plain
 from glassalpha_action.registry import chain, rows
 from glassalpha_action.registry.git import Blobs, Clone
@@ -35,6 +36,7 @@ HEAD_LIMIT = 256
 RECORD_LIMIT = CONTENT_LIMIT + 1024
 AUTHOR = "glassalpha <noreply@glassalpha.invalid>"
 PATH = re.compile(r"ledger/(\d{4})/(\d{2})/(\d{2})/([0-9a-f]{64})(\.proposed)?\.json")
+PART = re.compile(r"parts/([0-9a-f]{64})\.json")
 SEQ = re.compile(rb',"seq":([1-9][0-9]{0,11})\}\Z')
 BRANCH_NAME = re.compile(r"(?!.*(?:\.\.|//|/\.|\.lock(?:/|$)|/$|\.$))[A-Za-z0-9_][A-Za-z0-9._/-]{0,199}")
 
@@ -58,11 +60,12 @@ class File(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Snapshot:
-    """The branch at one commit: its head, and the file of every record by id and stage."""
+    """The branch at one commit: its head, the file of every record by id and stage, and of every part by digest."""
 
     tip: str | None
     head: Head
     files: Mapping[Key, File]
+    parts: Mapping[str, File]
 
 
 def append(
@@ -101,15 +104,14 @@ def append(
         return persist(attempt, f"{clone.remote}: nothing was recorded", patience)
 
 
-def read(remote: str, *, branch: str = BRANCH, token: SecretStr | None = None) -> Iterator[bytes]:
-    """The content of every record in order, as `Registry.append_records` takes them; the whole chain is verified.
+def read(remote: str, *, branch: str = BRANCH, token: SecretStr | None = None) -> Iterator[Entry]:
+    """Every record in order, as `Registry.append_records` takes them; the whole chain is verified.
 
     `remote` is a URL or the path of a repository. Raises UserError: 2 no such branch, 4 not to be reached, 5 not whole.
     """
     with Clone(Remote.parse(remote, token)) as clone:
         at = open_branch(clone, branch)
-        for entry in walk(clone, at, list(at.files.values()), Head(0, chain.GENESIS)):
-            yield entry.content
+        yield from walk(clone, at, list(at.files.values()), Head(0, chain.GENESIS))
 
 
 def open_branch(clone: Clone, branch: str, below: int | None = None, depth: int | None = 1) -> Snapshot:
@@ -124,15 +126,18 @@ def open_branch(clone: Clone, branch: str, below: int | None = None, depth: int 
 def snapshot(clone: Clone, tip: str | None) -> Snapshot:
     """The branch at commit `tip`, None for a branch that does not exist; UserError (5) where it is no ledger."""
     if tip is None:
-        return Snapshot(None, Head(0, chain.GENESIS), {})
-    files: dict[Key, File] = {}
+        return Snapshot(None, Head(0, chain.GENESIS), {}, {})
+    files, parts = dict[Key, File](), dict[str, File]()
     head_oid = None
     for line in clone.lines("ls-tree", "-r", "-z", "--full-tree", tip):
         facts, _, path = line.partition("\t")
         mode, kind, oid = facts.split()
-        match = PATH.fullmatch(path)
-        if (mode, kind) != ("100644", "blob") or not (path == HEAD_FILE or (match and _is_day(match))):
+        match, part = PATH.fullmatch(path), PART.fullmatch(path)
+        if (mode, kind) != ("100644", "blob") or not (path == HEAD_FILE or part or (match and _is_day(match))):
             _broken(f"it holds {plain(path, 100)}, which no ledger holds")
+        if part:
+            parts[part[1]] = File(path, oid)
+            continue
         if match is None:
             head_oid = oid
             continue
@@ -146,7 +151,7 @@ def snapshot(clone: Clone, tip: str | None) -> Snapshot:
         head = read_head(next(blobs.read([head_oid], HEAD_LIMIT)))
     if head.seq != len(files):
         _broken(f"{HEAD_FILE} speaks of {head.seq} records, and there are {len(files)}")
-    return Snapshot(tip, head, files)
+    return Snapshot(tip, head, files, parts)
 
 
 def read_head(content: bytes) -> Head:
@@ -169,22 +174,27 @@ def write_head(head: Head) -> bytes:
     return canonical({"format": FORMAT, "link": head.link, "seq": head.seq})
 
 
-def walk(clone: Clone, at: Snapshot, files: Sequence[File], after: Head) -> Iterator[Entry]:
-    """What is in `files`, the records that follow `after` up to the ledger's head, in order.
+def walk(clone: Clone, at: Snapshot, files: Sequence[File], after: Head, held: Container[str] = ()) -> Iterator[Entry]:
+    """What is in `files`, the records that follow `after` up to the ledger's head, in order, with their parts.
 
-    UserError (5) names the first that is missing, damaged, out of place, or does not follow from the one before it.
+    The parts that are `held` are not read. UserError (5) names the first that is missing, damaged, out of place, or
+    does not follow from the one before it.
     """
     with clone.blobs() as blobs:
         try:
+            parts = read_parts(blobs, {digest: file for digest, file in at.parts.items() if digest not in held})
             places = _places(blobs, files, after.seq, at.head.seq)
         except UnreachableError as error:
             raise UserError(f"{clone.remote} did not send the whole ledger ({error})", exit_code=4) from error
         head = after
         files = [places[seq] for seq in sorted(places)]
         for file, written in zip(files, blobs.read((file.oid for file in files), RECORD_LIMIT), strict=True):
-            seq, link, entry = read_record(file, written)
+            seq, link, entry = read_record(file, written, parts)
             if link != chain.link(head.link, seq, entry.digest):
                 _broken(f"record {seq} does not follow from record {head.seq}")
+            for digest in entry.needs:
+                if digest not in at.parts:
+                    _broken(f"the part {digest[:12]} of record {seq} is missing")
             head = Head(seq, link)
             yield entry
     if head != at.head:
@@ -208,24 +218,33 @@ def _places(blobs: Blobs, files: Sequence[File], after: int, last: int) -> dict[
     return places
 
 
-def read_record(file: File, written: bytes) -> tuple[int, str, Entry]:
+def read_parts(blobs: Blobs, files: Mapping[str, File]) -> dict[str, bytes]:
+    """The parts in these files by digest; UserError (5) where one is not what its digest says."""
+    found = dict(zip(files, blobs.read((file.oid for file in files.values()), RECORD_LIMIT), strict=True))
+    for digest, part in found.items():
+        if sha256(part) != digest:
+            _broken(f"{files[digest].path} is not what its digest says")
+    return found
+
+
+def read_record(file: File, written: bytes, parts: Mapping[str, bytes] | None = None) -> tuple[int, str, Entry]:
     """The seq, link and entry of a record's file; UserError (5) where it is damaged or another record's."""
     try:
         seq, link, content = chain.read(written)
-        entry = rows.read_entry(content)
-        if path_of(entry.record) != file.path:
+        entry = rows.read_entry(content, parts)
+        if path_of(entry) != file.path:
             raise ValueError("it is the file of another record")
     except (ValueError, TypeError, KeyError, UserError) as error:
         _broken(f"{file.path} is damaged: {plain(str(error), 100)}")
     return seq, link, entry
 
 
-def path_of(record: Mapping[str, Any]) -> str:
+def path_of(entry: Entry) -> str:
     """Where the record is kept: a function of its id, its stage and the day it speaks of."""
-    day = record["event"]["at"][:10] if record["kind"] == "event" else record["audit"]["provenance"]["as_of"]
-    if date.fromisoformat(day).isoformat() != day or not re.fullmatch("[0-9a-f]{64}", record["id"]):
+    day = entry.record["event"]["at"][:10] if entry.kind == "event" else entry.record.audit.provenance.as_of
+    if date.fromisoformat(day).isoformat() != day or not re.fullmatch("[0-9a-f]{64}", entry.id):
         raise ValueError("its day or id is none")
-    return f"ledger/{day.replace('-', '/')}/{record['id']}{'.proposed' if record['stage'] == 'proposed' else ''}.json"
+    return f"ledger/{day.replace('-', '/')}/{entry.id}{'.proposed' if entry.stage == 'proposed' else ''}.json"
 
 
 def commit_dated(clone: Clone, ref: str, when: int, message: str, files: Iterable[tuple[str, bytes]], parent: str | None
@@ -255,7 +274,9 @@ def _chained(head: Head, entries: Iterable[Entry]) -> dict[Key, Receipt]:
 
 def _commit(clone: Clone, at: Snapshot, head: Head, new: Sequence[tuple[Entry, Receipt]], when: int) -> str:
     numbers = f"record {head.seq}" if len(new) == 1 else f"records {at.head.seq + 1} to {head.seq}"
-    files = [(path_of(entry.record), chain.write(r.seq, r.link, entry.content)) for entry, r in new]
+    files = [(path_of(entry), chain.write(r.seq, r.link, entry.content)) for entry, r in new]
+    parts = {digest: entry.parts[digest] for entry, _ in new for digest in entry.needs if digest not in at.parts}
+    files += [(f"parts/{digest}.json", part) for digest, part in parts.items()]
     message = f"Add {numbers}\n\nHead: {head.seq}:{head.link}"
     return commit_dated(
         clone, f"refs/attempt/{at.tip or 'first'}", when, message, [*files, (HEAD_FILE, write_head(head))], at.tip

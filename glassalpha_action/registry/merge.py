@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from glassalpha_action.documents import UserError
 from glassalpha_action.registry import rows
 from glassalpha_action.registry.contract import Registry
-from glassalpha_action.registry.rows import Event, Head
+from glassalpha_action.registry.rows import Entry, Event, Head
 
 KIND = "registry.merged"
 
@@ -25,13 +25,13 @@ def merge(one: Registry, other: Registry, into: Registry, *, at: str, by: str) -
         heads = [_whole(one), _whole(other)]
         body = {"heads": [{"seq": head.seq, "link": head.link} for head in heads]}
         event = rows.event_entry(Event(KIND, "registry", at, by, body))
-        into.append_records(_united(one, other, event.content))
+        into.append_records(_united(one, other, event))
     return into.head()
 
 
-def _united(one: Registry, other: Registry, event: bytes) -> Iterator[bytes]:
-    yield from one.contents()
-    yield from other.contents()
+def _united(one: Registry, other: Registry, event: Entry) -> Iterator[Entry]:
+    yield from one.entries()
+    yield from other.entries()
     yield event
 
 

@@ -7,7 +7,7 @@ read through a registry is as it was given. A login that may SELECT and INSERT c
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from datetime import date
 from functools import lru_cache
@@ -20,7 +20,7 @@ from psycopg.types.string import StrDumper, TextLoader
 from glassalpha_action.documents import UserError
 from glassalpha_action.registry import schema
 from glassalpha_action.registry.contract import Registry
-from glassalpha_action.registry.rows import Cells
+from glassalpha_action.registry.derived import Rows
 
 WAIT_SECONDS = 30.0
 CONNECT_SECONDS = 10
@@ -135,13 +135,13 @@ class PostgresRegistry(Registry):
             cursor = self._connection.execute(_placeholders(sql), dict(parameters or {}))
             return [column.name for column in cursor.description or ()], cursor.fetchall()
 
-    def insert(self, table: str, cells: Sequence[Cells]) -> None:
+    def insert(self, table: str, rows: Rows) -> None:
         """Add rows to a table, sent in one go."""
-        columns = ", ".join(f'"{name}"' for name in cells[0])
-        places = ", ".join(["%s"] * len(cells[0]))
-        sql = f"INSERT INTO {table} ({columns}) VALUES ({places})"  # noqa: S608
+        names = schema.columns(table)
+        columns = ", ".join(f'"{name}"' for name in names)
+        sql = f"INSERT INTO {table} ({columns}) VALUES ({', '.join(['%s'] * len(names))})"  # noqa: S608
         with self._explained(), self._connection.cursor() as cursor:
-            cursor.executemany(sql.encode(), [tuple(one.values()) for one in cells])
+            cursor.executemany(sql.encode(), rows)
 
     @contextmanager
     def appending(self) -> Iterator[None]:

@@ -5,13 +5,14 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Container, Mapping, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, fields
 from datetime import UTC, date, datetime
 from functools import cached_property
 from typing import Any, Literal, NamedTuple
 
 from pydantic_core import from_json
 
+from glassalpha_action import brevity
 from glassalpha_action.digests import canonical, sha256
 from glassalpha_action.documents import UserError, plain
 from glassalpha_action.records import Audit
@@ -25,6 +26,7 @@ SCHEMA_VERSION = Audit.model_fields["schema_version"].default
 MOMENT = "%Y-%m-%dT%H:%M:%SZ"
 MOMENT_SHAPE = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ", re.ASCII)
 DIGITS = bytes.maketrans(b"123456789[,-", b"000000000:::")
+ABOUT = ("author", "format", "id", "kind", "metadata", "recorded_at", "stage")
 LONG_NUMBER = b":" + b"0" * 16
 STATUSES = {status.value: status for status in Status}
 
@@ -126,13 +128,23 @@ class Event:
 
 @dataclass(frozen=True)
 class Entry:
-    """One submission on its way into the chain."""
+    """One submission on its way into the chain.
+
+    `record` is what `content` holds: an audit's as `wire` reads it, an event's as a mapping. `parts` holds the parts
+    that it names by their digests, as far as they came with it, and may hold those of others.
+    """
 
     kind: Literal["audit", "event"]
     id: str
     stage: Stage
-    record: Mapping[str, Any]
+    record: Any
     content: bytes
+    parts: Mapping[str, bytes] = field(default_factory=dict, compare=False, repr=False)
+
+    @property
+    def needs(self) -> list[str]:
+        """The digests of its parts."""
+        return digests(self.record.audit) if self.kind == "audit" else []
 
     @cached_property
     def digest(self) -> str:
@@ -157,14 +169,19 @@ def audit_entry(
         raise UserError("metadata holds text only")
     if metadata.get("next_review"):
         _require_day(metadata["next_review"], "next_review")
+    short, parts = brevity.packed(as_sealed(audit))
     record = {
         "format": FORMAT, "kind": "audit", "id": audit.audit_id, "stage": stage, "recorded_at": recorded_at,
-        "author": author, "metadata": dict(metadata), "audit": as_sealed(audit),
+        "author": author, "metadata": dict(metadata), "audit": short,
     }  # fmt: skip
     if supersedes:
         _require_correction(audit, stage, supersedes)
         record["supersedes"] = supersedes._asdict()
-    return Entry("audit", audit.audit_id, stage, record, _encode(record))
+    content = _encode(record)
+    try:
+        return Entry("audit", audit.audit_id, stage, read_audit_record(content), content, parts)
+    except ValueError as error:
+        raise UserError(f"the record cannot be written: {plain(str(error), 300)}") from error
 
 
 def as_sealed(audit: Audit) -> dict[str, Any]:
@@ -172,8 +189,9 @@ def as_sealed(audit: Audit) -> dict[str, Any]:
 
     Another writer may have written out what has its default: the audit is then as it was given.
     """
-    for found in (audit.content(), audit.model_dump(mode="json", exclude_unset=True)):
-        if sha256(canonical({key: value for key, value in found.items() if key != "audit_id"})) == audit.audit_id:
+    given = audit.model_dump(mode="json", exclude_unset=True)
+    for found in (audit.content(), brevity.shortened(given), given):
+        if brevity.digest(found) == audit.audit_id:
             return found
     raise UserError(
         "the audit was altered after it was made: its audit_id does not fit its content; run the audit again",
@@ -184,7 +202,7 @@ def as_sealed(audit: Audit) -> dict[str, Any]:
 def event_entry(event: Event) -> Entry:
     """The record of one event; its id is the digest of the event, so that the same one twice is one."""
     require_moment(event.at)
-    said = {field.name: getattr(event, field.name) for field in fields(event)} | {"body": dict(event.body)}
+    said = {one.name: getattr(event, one.name) for one in fields(event)} | {"body": dict(event.body)}
     event_id = sha256(_encode(said))
     record = {"format": FORMAT, "kind": "event", "id": event_id, "stage": "main", "event": said}
     return Entry("event", event_id, "main", record, _encode(record))
@@ -201,70 +219,77 @@ def parse(content: bytes) -> Any:
     return found
 
 
-def read_entry(content: bytes) -> Entry:
+def read_entry(content: bytes, parts: Mapping[str, bytes] | None = None) -> Entry:
     """The entry whose content is `content`; UserError (5) where that is no record, or its id does not fit it.
 
     An audit is checked against its schema: what stands in the chain once can never be taken out. That the bytes are
     those of RFC 8785, `Registry.verify` checks.
     """
     try:
-        record = _read(content)
-        kind, identity, stage = record["kind"], record["id"], record["stage"]
-        if record["format"] != FORMAT or stage not in STAGES or len(content) > CONTENT_LIMIT:
-            raise ValueError("it is of another format")
-        if kind == "audit":
-            _require_version(record["audit"]["schema_version"])
-            _require_day(record["audit"]["provenance"]["as_of"])
-            require_moment(record["recorded_at"])
-            _require_texts(record["metadata"], record["author"] or "", *(record.get("supersedes") or {}).values())
-        elif kind == "event":
-            said = Event(**record["event"])
-            require_moment(said.at)
-            _require_texts({}, said.kind, said.subject, said.by)
-            if not isinstance(said.body, dict):
-                raise ValueError("the body of the event is no object")
-        else:
-            raise ValueError("it is neither an audit nor an event")
-        if fitting_id(content, record) != identity:
+        entry = parse_entry(content, parts)
+        if fitting_id(content, entry.record) != entry.id:
             raise ValueError("its id does not fit its content")
     except (ValueError, TypeError, KeyError, AttributeError, RecursionError, UserError) as error:
         raise UserError(f"what was handed over is no record: {plain(str(error), 300)}", exit_code=5) from error
-    return Entry(kind, identity, stage, record, content)
+    return entry
 
 
-def _read(content: bytes) -> dict[str, Any]:
-    if content.startswith(b'{"event":'):
-        event: dict[str, Any] = parse(content)
-        return event
+def parse_entry(content: bytes, parts: Mapping[str, bytes] | None = None) -> Entry:
+    """The entry whose content is `content`, whatever its id.
+
+    Raises ValueError, TypeError, KeyError, AttributeError, RecursionError or UserError where it is no record.
+    """
+    if len(content) > CONTENT_LIMIT:
+        raise ValueError("it is too large")
+    return (_event if content.startswith(b'{"event":') else _audit)(content, parts or {})
+
+
+def _audit(content: bytes, parts: Mapping[str, bytes]) -> Entry:
     try:
-        return read_audit_record(content)
+        record = read_audit_record(content)
     except ValueError:
         # An audit of another version need not fit this one's schema, and that is then what to say of it.
         _require_version(parse(content)["audit"]["schema_version"])
         raise
+    _require_format(record.format)
+    _require_day(record.audit.provenance.as_of)
+    require_moment(record.recorded_at)
+    return Entry("audit", record.id, record.stage, record, content, parts)
 
 
-def fitting_id(content: bytes, record: Mapping[str, Any]) -> str:
+def _event(content: bytes, parts: Mapping[str, bytes]) -> Entry:
+    record = parse(content)
+    said = Event(**record["event"])
+    _require_format(record["format"])
+    require_moment(said.at)
+    if record["kind"] != "event" or record["stage"] != "main" or not isinstance(said.body, dict):
+        raise ValueError("it is neither an audit nor an event")
+    if not all(isinstance(text, str) for text in (said.kind, said.subject, said.by)):
+        raise ValueError("what was said, or who said it, is no text")
+    return Entry("event", record["id"], "main", record, content, parts)
+
+
+def fitting_id(content: bytes, record: Any) -> str:
     """The id that the record in `content` must have; ValueError where the audit does not stand in it as it was sealed.
 
     An audit's is the digest of its bytes, which stand first, without the id itself: the bytes as they were written, so
     that an audit of an earlier version keeps its id.
     """
-    if record["kind"] == "event":
+    if isinstance(record, Mapping):
         return sha256(canonical(record["event"]))
-    audit = audit_json(content, record)
-    start = b'{"audit_id":"%s",' % str(record["audit"]["audit_id"]).encode()
-    if not (audit.startswith(start) and record["audit"]["audit_id"] == record["id"]):
+    about = {name: getattr(record, name) for name in ABOUT}
+    if record.supersedes is not None:
+        about["supersedes"] = {"audit_id": record.supersedes.audit_id, "reason": record.supersedes.reason}
+    start = b'{"audit":{"audit_id":"%s",' % record.audit.audit_id.encode()
+    end = b"," + canonical(about)[1:]
+    if not (content.startswith(start) and content.endswith(end) and record.audit.audit_id == record.id):
         raise ValueError("its id does not fit its content")
-    return sha256(b"{" + audit[len(start) :])
+    return sha256(b"{" + content[len(start) : -len(end)])
 
 
-def audit_json(content: bytes, record: Mapping[str, Any]) -> bytes:
-    """The audit's canonical JSON: the bytes in the record's `content`, which begins with it; ValueError if not."""
-    end = b"," + canonical({key: value for key, value in record.items() if key != "audit"})[1:]
-    if not (content.startswith(b'{"audit":') and content.endswith(end)):
-        raise ValueError("its id does not fit its content")
-    return content[len(b'{"audit":') : -len(end)]
+def digests(audit: Any) -> list[str]:
+    """The digests of the parts that an audit, as `wire` reads it, names."""
+    return [digest for name in brevity.SHARED if (digest := getattr(audit, name))]
 
 
 def query_row(cells: Sequence[Any]) -> Row:
@@ -276,9 +301,9 @@ def query_row(cells: Sequence[Any]) -> Row:
     return Row._make(row)
 
 
-def _require_texts(named: Mapping[str, object], *others: object) -> None:
-    if not all(isinstance(text, str) for text in (*named.values(), *others)):
-        raise ValueError("who recorded it, or what was said with it, is no text")
+def _require_format(name: str) -> None:
+    if name != FORMAT:
+        raise ValueError("it is of another format")
 
 
 def _require_version(version: object) -> None:

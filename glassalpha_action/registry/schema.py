@@ -4,6 +4,7 @@
 """
 
 import re
+from functools import cache
 from typing import NamedTuple
 
 APPLICATION_ID = 0x474C4152
@@ -17,16 +18,14 @@ CREATE TABLE records ( -- the chain: one row per submitted audit or event; every
   stage TEXT NOT NULL CHECK (stage IN ('main', 'proposed')), -- proposed: from a pull request
   digest TEXT NOT NULL, -- SHA-256 of the content
   link TEXT NOT NULL, -- SHA-256 over the previous link, seq and digest
-  content BLOB NOT NULL, -- the record as canonical JSON (RFC 8785) without its parts, compressed with zlib
-  parts TEXT NOT NULL, -- the parts to put back and at which byte of the whole, such as 7075:1 40310:2
+  content BLOB NOT NULL, -- the record as canonical JSON (RFC 8785), compressed with zlib
   UNIQUE (id, stage)
 )"""
 PARTS = """
-CREATE TABLE parts ( -- one row per glossary or policy, which many records share: their bytes are kept once
-  id INTEGER PRIMARY KEY, -- 1, 2, 3, ... in the order in which records brought them
-  seq INTEGER NOT NULL REFERENCES records (seq), -- the record that brought it
-  sha256 TEXT NOT NULL UNIQUE, -- SHA-256 of the content
-  content BLOB NOT NULL -- JSON as it stands in the record, compressed with zlib
+CREATE TABLE parts ( -- one row per glossary or policy, which many records share and name by its digest
+  sha256 TEXT PRIMARY KEY, -- SHA-256 of the content
+  seq INTEGER NOT NULL REFERENCES records (seq), -- the first record that names it
+  content BLOB NOT NULL -- canonical JSON (RFC 8785), compressed with zlib
 )"""
 AUDITS = """
 CREATE TABLE audits ( -- one row per audit
@@ -225,9 +224,16 @@ def statements() -> dict[str, str]:
     return {re.findall(r"CREATE [A-Z]+ (\w+)", sql)[0]: sql.strip() for sql in SCHEMA_1}
 
 
+@cache
 def describe() -> tuple[Table, ...]:
     """The tables as they are declared above."""
     return tuple(_described(sql) for sql in CREATE)
+
+
+@cache
+def columns(table: str) -> tuple[str, ...]:
+    """The names of a table's columns, in the order in which rows give them."""
+    return next(tuple(column.name for column in one.columns) for one in describe() if one.name == table)
 
 
 def _described(sql: str) -> Table:

@@ -10,16 +10,17 @@ import errno
 import os
 import secrets
 import sqlite3
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing, contextmanager, suppress
 from datetime import date
+from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from glassalpha_action.documents import UserError
 from glassalpha_action.registry import schema
 from glassalpha_action.registry.contract import Registry
-from glassalpha_action.registry.rows import Cells
+from glassalpha_action.registry.derived import Rows
 
 if TYPE_CHECKING:
     from sqlite_utils import Database
@@ -64,17 +65,18 @@ class SQLiteRegistry(Registry):
             cursor = self._connection.execute(sql, parameters or {})
             return [column[0] for column in cursor.description or ()], cursor.fetchall()
 
-    def insert(self, table: str, cells: Sequence[Cells]) -> None:
+    def insert(self, table: str, rows: Rows) -> None:
         """Add rows to a table."""
-        columns = ", ".join(f'"{name}"' for name in cells[0])
-        places = f"({', '.join('?' * len(cells[0]))})"
-        size = PLACES // len(cells[0])
+        names = schema.columns(table)
+        columns = ", ".join(f'"{name}"' for name in names)
+        places = f"({', '.join('?' * len(names))})"
+        size = PLACES // len(names)
         with self._explained():
-            for at in range(0, len(cells), size):
-                some = cells[at : at + size]
+            for at in range(0, len(rows), size):
+                some = rows[at : at + size]
                 self._connection.execute(
                     f"INSERT INTO {table} ({columns}) VALUES {', '.join([places] * len(some))}",  # noqa: S608
-                    [one for row in some for one in row.values()],
+                    list(chain.from_iterable(some)),
                 )
 
     @contextmanager

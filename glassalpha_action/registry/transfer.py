@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from itertools import zip_longest
 
-from glassalpha_action.digests import sha256
 from glassalpha_action.documents import UserError
 from glassalpha_action.registry.contract import Registry
 from glassalpha_action.registry.rows import Cells
@@ -28,14 +27,14 @@ def migrate(source: Registry, target: Registry) -> int:
                 f"{target.name} holds other records than {source.name}: name an empty registry to migrate to, "
                 "or unite the two with `glassalpha registry merge`"
             )
-        added = target.append_records(source.contents(after=len(found)))
+        added = target.append_records(source.entries(after=len(found)))
     _prove(wanted, target)
     return added
 
 
 def _prove(wanted: Sequence[Cells], target: Registry) -> None:
     with target.reading():
-        for sent, place, content in zip_longest(wanted, target.fetch(PLACES), target.contents()):
-            if sent is None or sent != place or content is None or sha256(content) != sent["digest"]:
+        for sent, place, entry in zip_longest(wanted, target.fetch(PLACES), target.entries()):
+            if sent is None or sent != place or entry is None or entry.digest != sent["digest"]:
                 seq = (sent or place or {}).get("seq")
                 raise UserError(f"{target.name} is not a copy: record {seq} is not what was sent", exit_code=5)

@@ -3,23 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from typing import Any, Protocol
 
-from pydantic import ValidationError
-
+from glassalpha_action.brevity import SHARED
 from glassalpha_action.digests import canonical, sha256
 from glassalpha_action.documents import UserError
 from glassalpha_action.records import Audit
 from glassalpha_action.registry import chain, derived, packing, rows, schema
-from glassalpha_action.registry.derived import Known
-from glassalpha_action.registry.rows import Cells, Event
+from glassalpha_action.registry.derived import Known, Part, Rows
+from glassalpha_action.registry.rows import Cells, Entry, Event
 
 DERIVED = tuple(table for table in schema.TABLES if table != "records")
-ORDER = {"gates": "position", "requirements": "position", "measured": "position", "parts": "id", "metrics": "id"}
+ORDER = {"gates": "position", "requirements": "position", "measured": "position", "metrics": "id"}
 Rejudge = Callable[[Audit], list[str]]
-Part = Callable[[int], bytes]
 PARTS_KEPT = 64
 
 
@@ -34,9 +32,9 @@ class Fetch(Protocol):
 class Walk:
     """How far the walk along the chain has come."""
 
+    known: Known
     seq: int = 0
     link: str = chain.GENESIS
-    known: Known = field(default_factory=Known)
     standing: dict[str, str] = field(default_factory=dict)
     counts: dict[str, int] = field(default_factory=lambda: dict.fromkeys(DERIVED, 0))
 
@@ -44,7 +42,8 @@ class Walk:
 def problems(fetch: Fetch, anchor: str | None, rejudge: Rejudge | None) -> list[str]:
     """Everything wrong with the registry behind `fetch`, in the order of the chain."""
     at, expected_link = chain.read_anchor(anchor) if anchor else (0, chain.GENESIS)
-    walk, found, part = Walk(), list[str](), parts_reader(fetch)
+    part = parts_reader(fetch)
+    walk, found = Walk(Known(part)), list[str]()
     if at == 0 and not chain.GENESIS.startswith(expected_link):
         found.append(f"anchor {anchor}: no chain begins so")
     for (seq,) in [tuple(row.values()) for row in fetch("SELECT seq FROM records ORDER BY seq")]:
@@ -58,14 +57,17 @@ def problems(fetch: Fetch, anchor: str | None, rejudge: Rejudge | None) -> list[
 
 
 def parts_reader(fetch: Fetch) -> Part:
-    """Reads a part that records share, once; ValueError where there is none of that number or it is damaged."""
+    """Reads the part of a digest that records share, once; ValueError where there is none or it is damaged."""
 
     @lru_cache(maxsize=PARTS_KEPT)
-    def part(number: int) -> bytes:
-        found = fetch("SELECT content FROM parts WHERE id = :id", {"id": number})
+    def part(digest: str) -> bytes:
+        found = fetch("SELECT content FROM parts WHERE sha256 = :digest", {"digest": digest})
         if not found:
-            raise ValueError(f"part {number} of it is missing")
-        return packing.decompress(found[0]["content"])
+            raise ValueError(f"its part {digest[:12]} is missing")
+        content = packing.decompress(found[0]["content"])
+        if sha256(content) != digest or canonical(rows.parse(content)) != content:
+            raise ValueError(f"its part {digest[:12]} is not what its digest says")
+        return content
 
     return part
 
@@ -73,17 +75,22 @@ def parts_reader(fetch: Fetch) -> Part:
 def read_audit(kept: Mapping[str, Any], part: Part) -> tuple[Audit, bytes]:
     """The audit in a row of `records` and its canonical JSON; UserError (5) where it is damaged or altered."""
     try:
-        content = _bytes(kept, part)
-        record = rows.parse(content)
-        return Audit.model_validate(record["audit"]), rows.audit_json(content, record)
+        content = whole(rows.parse(_bytes(kept))["audit"], part)
+        return Audit.model_validate(content), canonical(content)
     except (ValueError, TypeError, KeyError) as error:
         raise _damaged(kept) from error
 
 
-def read_event(kept: Mapping[str, Any], part: Part) -> Event:
+def whole(audit: Mapping[str, Any], part: Part) -> dict[str, Any]:
+    """A recorded audit as plain data with its parts in the place of their digests; ValueError where one is damaged."""
+    named = {key: audit[key] for key in SHARED if isinstance(audit.get(key), str)}
+    return {**audit, **{key: rows.parse(part(digest)) for key, digest in named.items()}}
+
+
+def read_event(kept: Mapping[str, Any]) -> Event:
     """The event in a row of `records`; UserError (5) where it is damaged or its digest does not fit."""
     try:
-        return Event(**rows.parse(_bytes(kept, part))["event"])
+        return Event(**rows.parse(_bytes(kept))["event"])
     except (ValueError, TypeError, KeyError) as error:
         raise _damaged(kept) from error
 
@@ -94,16 +101,17 @@ def _damaged(kept: Mapping[str, Any]) -> UserError:
     )
 
 
-def read_content(kept: Mapping[str, Any], part: Part) -> bytes:
-    """The canonical JSON in a row of `records`; UserError (5) where it is damaged or its digest does not fit."""
+def read_entry(kept: Mapping[str, Any], part: Part) -> Entry:
+    """The record in a row of `records` with its parts; UserError (5) where it is damaged or its digest does not fit."""
     try:
-        return _bytes(kept, part)
-    except (ValueError, TypeError) as error:
+        entry = rows.read_entry(_bytes(kept))
+        return replace(entry, parts={digest: part(digest) for digest in entry.needs})
+    except (ValueError, TypeError, UserError) as error:
         raise _damaged(kept) from error
 
 
-def _bytes(kept: Mapping[str, Any], part: Part) -> bytes:
-    content = packing.join(kept["content"], kept["parts"], part)
+def _bytes(kept: Mapping[str, Any]) -> bytes:
+    content = packing.decompress(kept["content"])
     if sha256(content) != kept["digest"]:
         raise ValueError("its content is not what its digest says")
     return content
@@ -117,33 +125,39 @@ def _record_problems(fetch: Fetch, part: Part, kept: Cells, walk: Walk, rejudge:
     # The stored link carries on, so that one broken record is not reported as all those after it.
     walk.seq, walk.link = kept["seq"], str(kept["link"])
     try:
-        content = _bytes(kept, part)
-        record = rows.parse(content)
-        parts, places = derived.parts(packing.split(content)[1], kept["seq"], walk.known)
-        expected = {"parts": parts, **derived.derived(record, kept["seq"], walk.known)}
-    except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
+        content = _bytes(kept)
+        entry = rows.parse_entry(content)
+        parts = [(digest, kept["seq"]) for digest in entry.needs if digest not in walk.known.parts]
+        walk.known.parts.update(digest for digest, _ in parts)
+        expected = derived.derived(entry, kept["seq"], walk.known)
+    except (ValueError, TypeError, KeyError, AttributeError, RecursionError, UserError) as error:
         yield f"it cannot be read: {error}"
         return
-    _remember(expected, walk)
+    walk.counts["parts"] += len(parts)
+    for table, brought in expected.items():
+        walk.counts[table] += len(brought)
     try:
-        yield from _identity_problems(kept, content, record, rejudge)
-    except (ValidationError, KeyError):
+        yield from _identity_problems(kept, content, entry, part, rejudge)
+    except (ValueError, TypeError, KeyError):
         yield "it holds no audit that this version can read"
-    if kept["parts"] != places:
-        yield "its parts are not where they belong"
     yield from _correction_problems(expected, walk)
-    for table, cells in expected.items():
-        stored = fetch(
-            f"SELECT * FROM {table} WHERE seq = :seq ORDER BY {ORDER.get(table, 'seq')}",  # noqa: S608
-            {"seq": kept["seq"]},
-        )
-        if stored != cells:
-            yield f"its rows in {table} are not those of the record{_first_difference(stored, cells)}"
+    if _stored(fetch, "parts", kept["seq"], "sha256, seq") != sorted(parts):
+        yield "its rows in parts are not those of the record"
+    for table, brought in expected.items():
+        stored = _stored(fetch, table, kept["seq"])
+        if stored != brought:
+            yield f"its rows in {table} are not those of the record{_first_difference(table, stored, brought)}"
 
 
-def _correction_problems(expected: Mapping[str, list[Cells]], walk: Walk) -> Iterator[str]:
+def _stored(fetch: Fetch, table: str, seq: int, what: str = "*") -> Rows:
+    found = fetch(f"SELECT {what} FROM {table} WHERE seq = :seq ORDER BY {ORDER.get(table, 1)}", {"seq": seq})  # noqa: S608
+    return [tuple(row.values()) for row in found]
+
+
+def _correction_problems(expected: Mapping[str, Rows], walk: Walk) -> Iterator[str]:
     """A correction names an earlier audit of its own model that counts; `walk.standing` has the model of each."""
-    for row in expected.get("audits", ()):
+    for cells in expected.get("audits", ()):
+        row = dict(zip(schema.columns("audits"), cells, strict=True))
         if row["supersedes"] is not None and (
             row["stage"] != "main" or walk.standing.pop(row["supersedes"], None) != row["model_id"]
         ):
@@ -152,39 +166,33 @@ def _correction_problems(expected: Mapping[str, list[Cells]], walk: Walk) -> Ite
             walk.standing[row["audit_id"]] = row["model_id"]
 
 
-def _remember(expected: Mapping[str, list[Cells]], walk: Walk) -> None:
-    walk.known.learn(expected)
-    for table, cells in expected.items():
-        walk.counts[table] += len(cells)
-
-
-def _identity_problems(
-    kept: Cells, content: bytes, record: Mapping[str, Any], rejudge: Rejudge | None
-) -> Iterator[str]:
-    if [record[key] for key in ("kind", "id", "stage")] != [kept[key] for key in ("kind", "id", "stage")]:
+def _identity_problems(kept: Cells, content: bytes, entry: Entry, part: Part, rejudge: Rejudge | None) -> Iterator[str]:
+    if [entry.kind, entry.id, entry.stage] != [kept[key] for key in ("kind", "id", "stage")]:
         yield "its kind, id or stage is not the one in its content"
+    record = rows.parse(content)
     if canonical(record) != content:
         yield "its content is not canonical JSON"
-    elif not _fits(content, record):
+    elif not _fits(content, entry):
         yield "its id does not fit its content"
-    if record["kind"] != "event":
-        audit = Audit.model_validate(record["audit"])
+    if entry.kind != "event":
+        audit = Audit.model_validate(whole(record["audit"], part))
         if rejudge is not None:
             yield from rejudge(audit)
 
 
-def _fits(content: bytes, record: Mapping[str, Any]) -> bool:
+def _fits(content: bytes, entry: Entry) -> bool:
     try:
-        return bool(rows.fitting_id(content, record) == record["id"])
+        return rows.fitting_id(content, entry.record) == entry.id
     except ValueError:
         return False
 
 
-def _first_difference(stored: list[Cells], expected: list[Cells]) -> str:
+def _first_difference(table: str, stored: Rows, expected: Rows) -> str:
     if len(stored) != len(expected):
         return f": {len(stored)} instead of {len(expected)}"
-    names = (name for have, want in zip(stored, expected, strict=True) for name in want if have.get(name) != want[name])
-    return f": {next(names, 'columns')} differs"
+    pairs = ((have, want) for have, want in zip(stored, expected, strict=True) if have != want)
+    have, want = next(pairs)
+    return f": {next(n for n, a, b in zip(schema.columns(table), have, want, strict=False) if a != b)} differs"
 
 
 def _surplus(fetch: Fetch, walk: Walk) -> Iterator[str]:

@@ -1,61 +1,96 @@
-"""Reads the JSON of an audit's record strictly and in one pass: as plain data of the types that Audit declares.
+"""Reads the JSON of an audit's record strictly and in one pass, as plain structures of the types that Audit declares.
 
-What comes out is what stands there, without defaults, so that rows can be made of it; making the models as well would
-take twice as long. A whole number of 2**53 or more, which JSON does not keep, is none.
+They are made from Audit's own fields, so that a new field is read without a line here. Making the models themselves
+would take many times as long, and rows need no more. What is absent has its field's default where that is a text, a
+number or a tuple, and is None otherwise. A whole number of 2**53 or more, which JSON does not keep, is none.
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from enum import Enum
 from functools import cache
-from typing import Any
+from types import UnionType
+from typing import Annotated, Any, Literal, Union, get_args, get_origin
 
-from pydantic_core import SchemaValidator
+import msgspec
+from pydantic import TypeAdapter
+from pydantic.fields import FieldInfo
 
+from glassalpha_action.brevity import MEASURED, SHARED
 from glassalpha_action.digests import SAFE
-from glassalpha_action.records import Audit
+from glassalpha_action.records import Audit, Definition, Measurement, PolicyText, Record, Verdict
+
+WHOLE = Annotated[int, msgspec.Meta(gt=-SAFE, lt=SAFE)]
+DIGEST = Annotated[str, msgspec.Meta(pattern="^[0-9a-f]{64}$")]
+PLAIN = (str, int, float, tuple)
+SHORT = (Measurement, Verdict)
+ALWAYS = "schema_version"
 
 
-def read_audit_record(content: bytes) -> dict[str, Any]:
-    """The record in `content` with an audit that fits its schema; pydantic's ValidationError where it does not.
+def read_audit_record(content: bytes) -> Any:
+    """The record in `content`, whose audit fits its schema; ValueError where it does not.
 
-    Of the record itself only its kind is checked.
+    In the audit stand the digests of its parts, and the title, unit and better of a measurement or verdict may be
+    absent: its metric's definition in the glossary has them.
     """
-    found: dict[str, Any] = _validator().validate_json(content, strict=True)
-    return found
+    try:
+        return _decoder().decode(content)
+    except msgspec.MsgspecError as error:
+        raise ValueError(str(error)) from error
+
+
+def read_glossary(part: bytes) -> Mapping[str, Any]:
+    """The definitions in a glossary, by metric; ValueError where it is none."""
+    return TypeAdapter(dict[str, Definition]).validate_json(part, strict=True)
+
+
+def read_policy(part: bytes) -> PolicyText:
+    """The policy in a part; ValueError where it is none."""
+    return PolicyText.model_validate_json(part, strict=True)
 
 
 @cache
-def _validator() -> SchemaValidator:
-    audit = _plainly(Audit.__pydantic_core_schema__)
-    kind = {"type": "literal", "expected": ["audit"]}
-    fields = {
-        name: {"type": "typed-dict-field", "schema": schema} for name, schema in (("audit", audit), ("kind", kind))
-    }
-    return SchemaValidator({"type": "typed-dict", "fields": fields, "extra_behavior": "allow"})
+def _decoder() -> msgspec.json.Decoder[Any]:
+    corrected = msgspec.defstruct("Supersedes", [("audit_id", str), ("reason", str)], forbid_unknown_fields=True)
+    fields: list[Any] = [("audit", _struct(Audit)), ("author", str | None), ("format", str), ("id", str),
+                         ("kind", Literal["audit"]), ("metadata", dict[str, str]), ("recorded_at", str),
+                         ("stage", Literal["main", "proposed"]), ("supersedes", corrected, None)]  # fmt: skip
+    return msgspec.json.Decoder(msgspec.defstruct("AuditRecord", fields, forbid_unknown_fields=True))
 
 
-def _plainly(schema: Any) -> Any:
-    """The schema of a model, with a dictionary for each model in it and an enumeration's values for its members."""
-    if isinstance(schema, list):
-        return [_plainly(one) for one in schema]
-    if not isinstance(schema, dict):
-        return schema
-    named = {"ref": schema["ref"]} if "ref" in schema else {}
-    match schema["type"]:
-        case "model":
-            fields = {name: _field(field["schema"]) for name, field in schema["schema"]["fields"].items()}
-            return {"type": "typed-dict", "fields": fields, "config": schema["config"], **named}
-        case "enum":
-            return {"type": "literal", "expected": [member.value for member in schema["members"]], **named}
-        case "int":
-            return {"type": "int", "gt": -SAFE, "lt": SAFE, **named}
-    return {key: _plainly(one) for key, one in schema.items() if key not in {"metadata", "serialization"}}
+@cache
+def _struct(model: type[Record]) -> Any:
+    """The structure with the fields of a model."""
+    fields = [_field(model, name, field) for name, field in model.model_fields.items()]
+    return msgspec.defstruct(model.__name__, fields, kw_only=True, forbid_unknown_fields=True, gc=False)
 
 
-def _field(schema: Any) -> dict[str, Any]:
-    required = schema["type"] != "default"
-    return {
-        "type": "typed-dict-field",
-        "schema": _plainly(schema if required else schema["schema"]),
-        "required": required,
-    }
+def _field(model: type[Record], name: str, field: FieldInfo) -> tuple[Any, ...]:
+    if model is Audit and name in SHARED:
+        kind: Any = DIGEST | None if type(None) in get_args(field.annotation) else DIGEST
+    else:
+        kind = _type(field.annotation)
+    if name == ALWAYS or (field.is_required() and not (model in SHORT and name in MEASURED)):
+        return name, kind
+    return name, kind, field.default if isinstance(field.default, PLAIN) else None
+
+
+def _type(annotation: Any) -> Any:
+    """The type that a field's JSON has."""
+    origin, arguments = get_origin(annotation), get_args(annotation)
+    if origin in {Union, UnionType}:
+        return Union[tuple(map(_type, arguments))]  # noqa: UP007
+    if origin is tuple:
+        return tuple[tuple(one if one is Ellipsis else _type(one) for one in arguments)]  # type: ignore[misc]
+    if origin is Mapping:
+        return dict[tuple(map(_type, arguments))]  # type: ignore[misc]
+    return WHOLE if annotation is int else _named(annotation)
+
+
+def _named(annotation: Any) -> Any:
+    if isinstance(annotation, type) and issubclass(annotation, Enum):
+        return Literal[tuple(member.value for member in annotation)]
+    if isinstance(annotation, type) and issubclass(annotation, Record):
+        return _struct(annotation)
+    return annotation

@@ -111,7 +111,7 @@ def section(audit: Audit, key: str, title: str, lead: str, found: list[Measureme
     plots = {"performance": charts.performance, "calibration": charts.calibration}.get(key, charts.none)(audit)
     if not measured and not plots:
         return None
-    levels = {m.confidence for m in measured if m.confidence is not None and m.low is not None}
+    levels = {m.confidence for m in measured if m.low is not None}
     return Section(
         key,
         title,

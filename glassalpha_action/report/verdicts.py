@@ -135,7 +135,7 @@ def _weights(audit: Audit) -> str:
 
 def confidence(audit: Audit) -> str:
     """The heading of an interval column over measurements of every family."""
-    levels = {m.confidence for m in audit.measurements if m.confidence is not None and m.low is not None}
+    levels = {m.confidence for m in audit.measurements if m.low is not None}
     return f"{100 * levels.pop():g}% interval" if len(levels) == 1 else "Interval"
 
 

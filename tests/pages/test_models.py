@@ -122,8 +122,9 @@ def test_downloads_are_offered_only_where_they_are() -> None:
 
 
 def test_a_long_curve_is_thinned_along_its_length_and_keeps_its_ends() -> None:
-    points = tuple((k / 999, min(1.0, (k / 999) ** 0.2)) for k in range(1000))
-    audit = samples.audit(charts=samples.audit().charts.model_copy(update={"roc": (RocCurve(auc=0.8, points=points),)}))
+    fpr = tuple(k / 999 for k in range(1000))
+    whole = RocCurve(auc=0.8, fpr=fpr, tpr=tuple(x**0.2 for x in fpr))
+    audit = samples.audit(charts=samples.audit().charts.model_copy(update={"roc": (whole,)}))
     curve = json.loads(json.dumps(charts_data(audit)))["roc"][0]["points"]
     assert curve[:2] == [0, 0]
     assert curve[-2:] == [1000, 1000]
@@ -135,9 +136,9 @@ def test_a_long_curve_is_thinned_along_its_length_and_keeps_its_ends() -> None:
 def test_a_step_shows_its_command_as_code_and_a_group_without_a_curve_is_counted() -> None:
     found = samples.audit()
     verdict = samples.verdict(samples.GAP, Outcome.FAIL, remediation="Try `a --b <c>`, then *this*.")
-    ends = ((0.0, 0.0), (1.0, 1.0))
-    groups = tuple(RocCurve(attribute="age", level=str(k), auc=None, points=ends) for k in range(6))
-    charts = found.charts.model_copy(update={"roc": (RocCurve(auc=0.5, points=ends), *groups)})
+    ends = (0.0, 1.0)
+    groups = tuple(RocCurve(attribute="age", level=str(k), auc=None, fpr=ends, tpr=ends) for k in range(6))
+    charts = found.charts.model_copy(update={"roc": (RocCurve(auc=0.5, fpr=ends, tpr=ends), *groups)})
     kept = model(found.model_copy(update={"verdicts": (verdict,), "charts": charts}))
     body = model_page(kept, portfolio(kept)).body
     assert "Try <code>a --b &lt;c&gt;</code>, then *this*." in body
@@ -146,7 +147,7 @@ def test_a_step_shows_its_command_as_code_and_a_group_without_a_curve_is_counted
 
 def test_a_chart_stands_alone_where_the_other_cannot_be_drawn() -> None:
     found = samples.audit()
-    whole = RocCurve(auc=0.5, points=((0.0, 0.0), (1.0, 1.0)))
+    whole = RocCurve(auc=0.5, fpr=(0.0, 1.0), tpr=(0.0, 1.0))
     bins = found.charts.calibration
     assert bins
     for roc, calibration in (((whole,), ()), ((), bins)):

@@ -56,20 +56,24 @@ RECORD = """
 `glassalpha registry show ID --json` prints an audit. Without it, zlib is all it takes:
 
 ```python
-import hashlib, sqlite3, zlib
+import hashlib, json, sqlite3, zlib
 
 database = sqlite3.connect("model_registry.db")
-parts = {number: zlib.decompress(kept) for number, kept in database.execute("SELECT id, content FROM parts")}
-for seq, digest, kept, places in database.execute("SELECT seq, digest, content, parts FROM records ORDER BY seq"):
+parts = {digest: zlib.decompress(kept) for digest, kept in database.execute("SELECT sha256, content FROM parts")}
+for seq, digest, kept in database.execute("SELECT seq, digest, content FROM records ORDER BY seq"):
     content = zlib.decompress(kept)
-    for place in places.split():
-        at, number = map(int, place.split(":"))
-        content = content[:at] + parts[number] + content[at:]
     assert hashlib.sha256(content).hexdigest() == digest
+    audit = json.loads(content).get("audit", {})
+    for name in {"glossary", "policy"} & audit.keys():
+        if audit[name]:
+            part = parts[audit[name]]
+            assert hashlib.sha256(part).hexdigest() == audit[name]
+            audit[name] = json.loads(part)
 ```
 
-`content` is then the record as canonical JSON. In an audit what has its default is left out:
-its schema, `policies/schema/audit.schema.json`, names the defaults.
+`content` is the record as canonical JSON, and `audit` then what audit.json holds. Its id is the SHA-256 of the audit as
+it stands in `content`, without `audit_id`. What has its default is left out, and so are the title, unit and direction
+of a metric that the glossary defines: the schema, `policies/schema/audit.schema.json`, names the defaults.
 """
 ROLES = """
 ## Append-only, and who may do what

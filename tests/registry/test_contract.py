@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import date
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from glassalpha_action import brevity
 from glassalpha_action.digests import canonical, sha256
 from glassalpha_action.documents import UserError
 from glassalpha_action.records import Audit, Requirement
@@ -278,18 +279,18 @@ def test_a_correction_needs_an_audit_of_the_same_model_on_main_and_a_reason(regi
     assert registry.head().seq == 3
 
 
-def test_records_are_added_by_their_content(opener: Callable[[], Registry], tmp_path: Path) -> None:
+def test_records_are_added_as_another_registry_holds_them(opener: Callable[[], Registry], tmp_path: Path) -> None:
     with connect(tmp_path / "from.db", create=True) as source, opener() as registry:
         fill(source)
         corrected(source)
-        contents = list(source.contents())
-        assert registry.append_records(contents[:2]) == 2
-        assert registry.append_records(iter(contents)) == len(contents) - 2 == 3
-        assert registry.append_records(contents) == 0
+        entries = list(source.entries())
+        assert registry.append_records(entries[:2]) == 2
+        assert registry.append_records(iter(entries)) == len(entries) - 2 == 3
+        assert registry.append_records(entries) == 0
         assert registry.head() == source.head()
         assert registry.verify(source.head().anchor) == []
         assert registry.query_all(latest=False, superseded=True) == source.query_all(latest=False, superseded=True)
-        assert list(registry.contents(after=4)) == contents[4:]
+        assert list(registry.entries(after=4)) == entries[4:]
 
 
 BROKEN = (
@@ -314,10 +315,10 @@ def test_what_is_no_record_is_refused_and_nothing_is_added(
 ) -> None:
     with connect(tmp_path / "from.db", create=True) as source:
         fill(source)
-        contents = list(source.contents())
-    assert broken(contents[0]) != contents[0]
+        first, second, *_ = source.entries()
+    assert broken(first.content) != first.content
     with pytest.raises(UserError, match="is no record") as refused:
-        registry.append_records([contents[1], broken(contents[0])])
+        registry.append_records([second, rows.read_entry(broken(first.content), first.parts)])
     assert (refused.value.exit_code, registry.head().seq) == (5, 0)
 
 
@@ -371,7 +372,7 @@ def test_an_audit_of_an_earlier_version_keeps_its_id(registry: Registry) -> None
     """A field that came later is not in what was sealed before; one with its default may be written out."""
     written = samples.audit().model_dump(mode="json")
     del written["waivers"], written["provenance"]["isolation"]
-    written["audit_id"] = sha256(canonical({key: value for key, value in written.items() if key != "audit_id"}))
+    written["audit_id"] = brevity.digest(written)
     registry.submit(Audit.model_validate(written), recorded_at=NOW)
     assert registry.verify() == []
     assert registry.audit(written["audit_id"]).waivers == ()
@@ -392,7 +393,11 @@ MISFITS: dict[str, Callable[[dict[str, Any]], object]] = {
     "a list for a model": lambda r: r["audit"]["model"].update(id=["m"]),
     "an object for measurements": lambda r: r["audit"].update(measurements={"a": 1}),
     "a status there is none": lambda r: r["audit"].update(status="GREAT"),
-    "a glossary of keys": lambda r: r["audit"].update(glossary={"x": ',"glossary":{},"measurements":', "y": "a" * 400}),
+    "a glossary, not its digest": lambda r: r["audit"].update(glossary={}),
+    "a digest that is none": lambda r: r["audit"].update(policy="../policy"),
+    "no policy and no null": lambda r: r["audit"].pop("policy"),
+    "a metric of no glossary": lambda r: r["audit"]["measurements"][0].update(metric="x"),
+    "a gate of no glossary": lambda r: r["audit"]["verdicts"][0].update(metric="x"),
     "an author of no text": lambda r: r.update(author={"name": "x"}),
     "metadata of no text": lambda r: r.update(metadata={"team": ["x"]}),
     "no such day": lambda r: r["audit"]["provenance"].update(as_of="2025-02-30"),
@@ -403,12 +408,13 @@ MISFITS: dict[str, Callable[[dict[str, Any]], object]] = {
 def test_a_record_from_outside_that_fits_no_schema_is_refused(
     registry: Registry, edit: Callable[[dict[str, Any]], object]
 ) -> None:
-    record = json.loads(rows.audit_entry(samples.audit(), "main", NOW, {}, "ada").content)
+    entry = rows.audit_entry(samples.audit(), "main", NOW, {}, "ada")
+    record = json.loads(entry.content)
     edit(record)
     audit = record["audit"]
     audit["audit_id"] = record["id"] = sha256(canonical({k: v for k, v in audit.items() if k != "audit_id"}))
     with pytest.raises(UserError, match="no record") as refused:
-        registry.append_records([canonical(record)])
+        registry.append_records([rows.read_entry(canonical(record), entry.parts)])
     assert refused.value.exit_code == 5
     assert registry.head().seq == 0
     registry.submit(samples.audit(), recorded_at=NOW)
@@ -421,7 +427,33 @@ def test_an_event_from_outside_that_is_none_is_refused(registry: Registry, said:
     record["event"] |= said
     record["id"] = sha256(canonical(record["event"]))
     with pytest.raises(UserError, match="no record") as refused:
-        registry.append_records([canonical(record)])
+        registry.append_records([rows.read_entry(canonical(record))])
+    assert (refused.value.exit_code, registry.head().seq) == (5, 0)
+
+
+@pytest.mark.parametrize(("change", "says"), [
+    (lambda _: {}, "its part [0-9a-f]{12} is missing"),
+    (lambda parts: {digest: part + b" " for digest, part in parts.items()}, "is not what its digest says"),
+])  # fmt: skip
+def test_a_part_that_did_not_come_whole_is_refused(
+    registry: Registry, change: Callable[[Mapping[str, bytes]], Mapping[str, bytes]], says: str
+) -> None:
+    entry = rows.audit_entry(samples.audit(), "main", NOW, {}, "ada")
+    with pytest.raises(UserError, match=says) as refused:
+        registry.append_records([rows.read_entry(entry.content, change(entry.parts))])
+    assert (refused.value.exit_code, registry.head().seq) == (5, 0)
+
+
+@pytest.mark.parametrize("name", ["glossary", "policy"])
+@pytest.mark.parametrize("text", [b"{}", b"[]", b"{", b'{"roc_auc":{}}', b"null"])
+def test_a_part_that_is_none_is_refused(registry: Registry, name: str, text: bytes) -> None:
+    entry = rows.audit_entry(samples.audit(), "main", NOW, {}, "ada")
+    record = json.loads(entry.content)
+    audit = record["audit"] | {name: sha256(text)}
+    record["audit"] = audit
+    audit["audit_id"] = record["id"] = sha256(canonical({k: v for k, v in audit.items() if k != "audit_id"}))
+    with pytest.raises(UserError, match="no record") as refused:
+        registry.append_records([rows.read_entry(canonical(record), {**entry.parts, sha256(text): text})])
     assert (refused.value.exit_code, registry.head().seq) == (5, 0)
 
 
@@ -442,7 +474,7 @@ def test_what_records_share_is_kept_once(registry: Registry) -> None:
     assert registry.fetch("SELECT count(*) AS n FROM parts") == [{"n": 2}]
     assert registry.fetch("SELECT count(*) AS n FROM metrics") == [{"n": 3}]
     assert registry.fetch("SELECT count(*) AS n FROM measurements WHERE metric = 'roc_auc'") == [{"n": 5}]
-    assert list(registry.contents()) == [
-        rows.audit_entry(samples.audit(f"model_{k}"), "main", NOW, {}, None).content for k in range(1, 6)
+    assert list(registry.entries()) == [
+        rows.audit_entry(samples.audit(f"model_{k}"), "main", NOW, {}, None) for k in range(1, 6)
     ]
     assert registry.verify() == []

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 from collections.abc import Callable
 from pathlib import Path
@@ -8,10 +9,12 @@ from pathlib import Path
 import pytest
 
 from glassalpha_action.documents import UserError
-from glassalpha_action.registry import chain, ledger
+from glassalpha_action.registry import chain, connect, ledger, rows
 from glassalpha_action.registry.patience import Patience, persist
 from glassalpha_action.registry.remote import RaceLostError, UnreachableError
 from glassalpha_action.registry.rows import Head
+from glassalpha_action.registry.sync import sync
+from tests.registry import judged
 from tests.registry.backends import NOW
 from tests.registry.ledgers import AT_ONCE, bare, digest_of, entry, event, git, rewrite
 
@@ -46,13 +49,15 @@ def test_one_file_a_record_and_the_head(remote: Path) -> None:
     assert paths == ["head.json", *sorted([
         f"ledger/2025/01/05/{FIRST.id}.json", f"ledger/2025/01/05/{FIRST.id}.proposed.json",
         f"ledger/2025/02/01/{SECOND.id}.json", f"ledger/2025/01/06/{THIRD.id}.json",
-    ])]  # fmt: skip
+    ]), *sorted(f"parts/{digest}.json" for digest in FIRST.needs)]  # fmt: skip
+    assert FIRST.needs == SECOND.needs
+    for digest, part in FIRST.parts.items():
+        assert git(remote, "show", f"{ledger.BRANCH}:parts/{digest}.json").encode() == part
     written = git(remote, "show", f"{ledger.BRANCH}:ledger/2025/01/05/{FIRST.id}.json")
     assert written.encode() == chain.write(1, link, FIRST.content)
     head = json.loads(git(remote, "show", f"{ledger.BRANCH}:head.json"))
     assert head == {"format": "glassalpha-ledger/1", "seq": 4, "link": both.head.link}
-    assert list(ledger.read(str(remote))) == [
-        FIRST.content, SECOND.content, entry("a", stage="proposed").content, THIRD.content]  # fmt: skip
+    assert list(ledger.read(str(remote))) == [FIRST, SECOND, entry("a", stage="proposed"), THIRD]
 
 
 def test_the_same_record_again_is_success_and_changes_nothing(remote: Path) -> None:
@@ -94,7 +99,7 @@ def test_a_folder_with_a_shallow_checkout_can_be_read(remote: Path, tmp_path: Pa
     append(remote, FIRST)
     append(remote, SECOND)
     git(tmp_path, "clone", "--quiet", "--depth=1", "--branch", ledger.BRANCH, remote.as_uri(), "checkout")
-    assert list(ledger.read(str(tmp_path / "checkout"))) == [FIRST.content, SECOND.content]
+    assert list(ledger.read(str(tmp_path / "checkout"))) == [FIRST, SECOND]
 
 
 def test_the_users_checkout_hooks_and_signing_are_left_alone(
@@ -131,7 +136,7 @@ def test_the_users_checkout_hooks_and_signing_are_left_alone(
         monkeypatch.setenv(name, str(value))
     monkeypatch.chdir(checkout)
     appended = append(remote, FIRST)
-    assert list(ledger.read(str(remote))) == [FIRST.content]
+    assert list(ledger.read(str(remote))) == [FIRST]
     monkeypatch.undo()
     assert digest_of(checkout) == before
     assert git(checkout, "status", "--porcelain") == status
@@ -173,6 +178,9 @@ HOSTILE = {
     "a head with a sequence that is text": "sed -i 's/\"seq\":1/\"seq\":\"1\"/' head.json",
     "a head that starts over": "rm -r ledger; sed -i 's/\"seq\":1/\"seq\":0/' head.json",
     "no records": "rm -r ledger",
+    "a part that is a symbolic link": "f=$(ls parts/* | head -n 1); rm $f; ln -s /etc/passwd $f",
+    "a part of no digest": "cp $(ls parts/* | head -n 1) parts/x.json",
+    "a folder among the parts": "mkdir parts/x; cp $(ls -d parts/*.json | head -n 1) parts/x/",
 }  # fmt: skip
 
 
@@ -270,15 +278,45 @@ def test_a_huge_record_is_refused(remote: Path, monkeypatch: pytest.MonkeyPatch)
     assert "larger than 5,000 bytes" in refused(lambda: list(ledger.read(str(remote))), 5)
 
 
-@pytest.mark.parametrize("record", [
-    {"kind": "event", "id": "../../../etc/passwd", "stage": "main", "event": {"at": NOW}},
-    {"kind": "event", "id": "a" * 64, "stage": "main", "event": {"at": "../../../x"}},
-    {"kind": "event", "id": "a" * 64 + "\n", "stage": "main", "event": {"at": NOW}},
-    {"kind": "audit", "id": "a" * 64, "stage": "main", "audit": {"provenance": {"as_of": "2025-1-5"}}},
+@pytest.mark.parametrize(("identity", "at"), [
+    ("../../../etc/passwd", NOW), ("a" * 64, "../../../x"), ("a" * 64 + "\n", NOW), ("a" * 64, "2025-1-5T00:00:00Z"),
 ])  # fmt: skip
-def test_no_record_names_a_path_of_its_own(record: dict[str, object]) -> None:
+def test_no_record_names_a_path_of_its_own(identity: str, at: str) -> None:
     with pytest.raises(ValueError):  # noqa: PT011
-        ledger.path_of(record)
+        ledger.path_of(ledger.Entry("event", identity, "main", {"event": {"at": at}}, b""))
+
+
+@pytest.mark.parametrize(("change", "says"), [
+    ("rm parts/*", "the part [0-9a-f]{12} of record 1 is missing"),
+    ("for f in parts/*; do echo >> $f; done", r"parts/[0-9a-f]{64}\.json is not what its digest says"),
+    ("set parts/*; mv $1 x; mv $2 $1; mv x $2", "is not what its digest says"),
+])  # fmt: skip
+def test_a_part_that_is_not_what_records_name_is_refused(remote: Path, tmp_path: Path, change: str, says: str) -> None:
+    append(remote, FIRST)
+    rewrite(remote, change)
+    assert re.search(says, refused(lambda: list(ledger.read(str(remote))), 5))
+    with connect(tmp_path / "r.db", create=True) as registry:
+        refused(lambda: sync(str(remote), registry), 5)
+        assert registry.head().seq == 0
+
+
+def test_a_part_that_was_lost_comes_back_with_the_next_record_that_names_it(remote: Path) -> None:
+    append(remote, FIRST)
+    rewrite(remote, "rm parts/*")
+    append(remote, SECOND)
+    assert list(ledger.read(str(remote))) == [FIRST, SECOND]
+
+
+def test_only_new_parts_are_fetched(remote: Path, tmp_path: Path) -> None:
+    append(remote, FIRST)
+    with connect(tmp_path / "r.db", create=True) as registry:
+        assert sync(str(remote), registry) == 1
+        other = judged.TEXT.replace("Baseline", "Second Baseline")
+        append(remote, rows.audit_entry(judged.audit("b", text=other), "main", NOW, {}, "ada"))
+        assert sync(str(remote), registry) == 1
+        assert registry.fetch("SELECT seq, count(*) AS n FROM parts GROUP BY seq ORDER BY seq") == [
+            {"seq": 1, "n": 2}, {"seq": 2, "n": 1}]  # fmt: skip
+        assert registry.verify() == []
 
 
 @pytest.mark.parametrize("branch", ["", "-f", "a b", "a..b", "a.lock", "/a", "a/", "a\n", "a~1", "@{u}", "x" * 300])
@@ -353,7 +391,7 @@ def test_a_refusal_is_not_retried_and_names_the_setting(remote: Path, tmp_path: 
     hook(remote, "pre-receive", f"echo x >> {tmp_path}/tries; echo '{said}' >&2; exit 1")
     assert named in refused(lambda: append(remote, SECOND), 4)
     assert (tmp_path / "tries").read_text() == "x\n"
-    assert list(ledger.read(str(remote))) == [FIRST.content]
+    assert list(ledger.read(str(remote))) == [FIRST]
 
 
 def test_a_hook_that_always_rejects_is_given_up_with_its_words(remote: Path) -> None:
@@ -375,7 +413,7 @@ def test_a_push_that_another_came_before_begins_again(remote: Path, tmp_path: Pa
          f"git update-ref refs/heads/{ledger.BRANCH} {theirs}")  # fmt: skip
     appended = append(remote, THIRD)
     assert appended.head.seq == 3
-    assert list(ledger.read(str(remote))) == [FIRST.content, SECOND.content, THIRD.content]
+    assert list(ledger.read(str(remote))) == [FIRST, SECOND, THIRD]
 
 
 def test_git_that_is_not_installed(remote: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -59,8 +59,8 @@ def start(remote: Path, names: list[str]) -> tuple[list[multiprocessing.process.
 
 def require_whole(remote: Path, names: list[str]) -> None:
     """Every name is stored once, the chain is whole, the history is one line of additions, and git agrees."""
-    kept = [rows.read_entry(content) for content in ledger.read(str(remote))]
-    assert sorted(one.record["audit"]["model"]["id"] for one in kept) == sorted(names)
+    kept = list(ledger.read(str(remote)))
+    assert sorted(one.record.audit.model.id for one in kept) == sorted(names)
     assert git(remote, "rev-list", "--count", ledger.BRANCH) == str(len(names))
     assert git(remote, "rev-list", "--merges", "--count", ledger.BRANCH) == "0"
     assert git(remote, "branch", "--format=%(refname:short)") == ledger.BRANCH
@@ -136,7 +136,7 @@ def test_killed_writers_leave_nothing_half(remote: Path, round_: int) -> None:
     killed = {name for name, writer in zip(names, writers, strict=True) if writer.exitcode == -signal.SIGKILL}
     assert {writer.exitcode for writer in writers} <= {0, -signal.SIGKILL}
     time.sleep(0.5)
-    stored = {rows.read_entry(content).record["audit"]["model"]["id"] for content in ledger.read(str(remote))}
+    stored = {entry.record.audit.model.id for entry in ledger.read(str(remote))}
     assert set(names) - killed <= stored
     require_whole(remote, sorted(stored))
     assert ledger.append(str(remote), [entry("afterwards")], recorded_at=NOW).head.seq == len(stored) + 1

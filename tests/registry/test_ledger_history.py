@@ -99,7 +99,7 @@ def test_sync_refuses_a_registry_of_other_records(remote: Path, tmp_path: Path) 
             sync(str(remote), registry)
         assert registry.head().seq == 1
     with connect(tmp_path / "order.db", create=True) as registry:
-        registry.append_records([ENTRIES[3].content])
+        registry.append_records([ENTRIES[3]])
         with pytest.raises(UserError, match="of another chain than the ledger") as caught:
             sync(str(remote), registry)
         assert caught.value.exit_code == 5
@@ -167,6 +167,11 @@ REWRITTEN = {
         RECORD + "echo >> $f; git commit -qam x; mv kept $f", "changed ledger/2025/01/05"),
     "a record removed and put back": (
         RECORD + "git rm -q $f; git commit -qm x; mkdir -p ledger/2025/01/05; mv kept $f", "removed ledger/2025/01/05"),
+    "a part changed and changed back": (
+        "f=$(ls parts/* | head -n 1); cp $f kept; echo >> $f; git commit -qam x; mv kept $f", "changed parts/"),
+    "a part removed and put back": (
+        "f=$(ls parts/* | head -n 1); cp $f kept; git rm -q $f; git commit -qm x; mkdir -p parts; mv kept $f",
+        "removed parts/"),
     "a file brought and removed": ("echo x > evil; git add evil; git commit -qm x; rm evil", "brought evil"),
     "a link brought and removed": (
         "ln -s /etc/passwd ledger/l; git add ledger/l; git commit -qm x; rm ledger/l", "brought ledger/l"),
@@ -191,6 +196,13 @@ def test_history_finds_what_the_tip_no_longer_shows(remote: Path, monkeypatch: p
     assert problems[0].startswith("commit ")
     assert named in problems[0]
     assert named in refused(5, "verify", "--ledger", str(remote), "--history")
+
+
+def test_a_part_that_no_record_names_is_found(remote: Path) -> None:
+    name = sha256(b"{}")
+    rewrite(remote, f"printf {{}} > parts/{name}.json")
+    for whole in (False, True):
+        assert history.verify(str(remote), history=whole)[1] == [f"parts/{name}.json is named by no record"]
 
 
 def test_a_branch_forced_back_is_found_by_the_anchor_and_by_the_database(remote: Path, database: Path) -> None:
@@ -221,7 +233,7 @@ def test_an_audit_whose_id_does_not_fit_is_found_though_chained(remote: Path) ->
     link = chain.link(chain.GENESIS, 1, sha256(content))
     git(remote, "update-ref", "-d", f"refs/heads/{ledger.BRANCH}")
     append(remote, ENTRIES[0])
-    path = ledger.path_of(forged)
+    path = ledger.path_of(ENTRIES[0])
     (remote.parent / "record").write_bytes(chain.write(1, link, content))
     (remote.parent / "head").write_bytes(ledger.write_head(Head(1, link)))
     rewrite(remote, f"cp ../record {path}; cp ../head head.json")
@@ -248,7 +260,7 @@ def test_a_database_that_lost_its_last_record_is_found(remote: Path, database: P
 
 def test_a_database_made_of_other_records_is_found(remote: Path, tmp_path: Path) -> None:
     with connect(tmp_path / "forged.db", create=True) as registry:
-        registry.append_records([entry("forged").content, *(one.content for one in ENTRIES[1:])])
+        registry.append_records([entry("forged"), *ENTRIES[1:]])
         assert registry.verify() == []
     said = refused(5, "verify", "--ledger", str(remote), "--database", str(tmp_path / "forged.db"))
     assert said.endswith("record 1 of " + str(tmp_path / "forged.db") + " is not the ledger's")
@@ -266,7 +278,7 @@ def test_history_of_a_cut_off_clone_is_not_proven(remote: Path, tmp_path: Path) 
 
 def filled(path: Path, entries: list[rows.Entry]) -> Registry:
     registry = connect(path, create=True)
-    registry.append_records([one.content for one in entries])
+    registry.append_records(entries)
     return registry
 
 
@@ -279,7 +291,7 @@ def test_merge_unites_by_id_and_keeps_both_heads(tmp_path: Path) -> None:
     said = run("merge", str(tmp_path / "a"), str(tmp_path / "b"), "--into", str(tmp_path / "c"), "--by", "ada")
     with connect(tmp_path / "c") as united:
         assert said == f"{tmp_path}/c: 6 records, anchor {united.head().anchor}\n"
-        assert list(united.contents())[:5] == [one.content for one in [*ENTRIES, entry("c")]]
+        assert list(united.entries())[:5] == [*ENTRIES, entry("c")]
         assert united.verify(anchor=heads[0].anchor) == []
         merged = united.events(kind="registry.merged")[0]
         assert merged.by == "ada"

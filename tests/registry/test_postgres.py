@@ -167,7 +167,7 @@ def test_no_log_and_no_file_of_the_tests_holds_the_password(postgres: Server, tm
         fill(registry)
         with pytest.raises(UserError):
             registry.fetch("SELECT * FROM nowhere")
-        connect(tmp_path / "copy.db", create=True).append_records(registry.contents())
+        connect(tmp_path / "copy.db", create=True).append_records(registry.entries())
     assert PASSWORD.encode() not in (tmp_path / "copy.db").read_bytes()
     log = (postgres.folder / "log").read_text()
     assert "nowhere" in log, "the server logs what fails"

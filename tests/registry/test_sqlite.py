@@ -189,7 +189,7 @@ def test_rows_can_be_neither_changed_nor_removed(file: Path, table: str) -> None
 def test_a_record_can_be_neither_replaced_nor_slipped_in(file: Path) -> None:
     database = sqlite3.connect(file)
     for seq, identity in ((2, "'x'"), (6, "'x'"), (-1, "'x'"), (5, "(SELECT id FROM records WHERE seq = 2)")):
-        values = f"{seq}, 'audit', {identity}, (SELECT stage FROM records WHERE seq = 2), 'x', 'x', x'', ''"  # noqa: S608
+        values = f"{seq}, 'audit', {identity}, (SELECT stage FROM records WHERE seq = 2), 'x', 'x', x''"  # noqa: S608
         with pytest.raises(sqlite3.IntegrityError, match="append-only"):
             database.execute(f"INSERT OR REPLACE INTO records VALUES ({values})")  # noqa: S608
 

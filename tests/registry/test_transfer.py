@@ -38,7 +38,7 @@ def test_a_registry_is_copied_into_another_kind_and_back(
         assert source.head() == there.head() == back.head()
         assert there.query_all(latest=False, superseded=True) == source.query_all(latest=False, superseded=True)
         assert there.verify(source.head().anchor) == back.verify(source.head().anchor) == []
-        assert list(there.contents()) == list(source.contents())
+        assert list(there.entries()) == list(source.entries())
     source.close()
     assert (tmp_path / "back.db").read_bytes() != b""
 
@@ -81,7 +81,7 @@ def test_a_copy_that_is_none_is_found(
 ) -> None:
     with source, opener() as target:
         real = type(target).append_records
-        monkeypatch.setattr(type(target), "append_records", lambda self, contents: real(self, list(contents)[:-1]))
+        monkeypatch.setattr(type(target), "append_records", lambda self, entries: real(self, list(entries)[:-1]))
         with pytest.raises(UserError, match="not a copy: record") as refused:
             migrate(source, target)
         assert refused.value.exit_code == 5

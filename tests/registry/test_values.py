@@ -33,7 +33,7 @@ def test_doubles_written_as_long_whole_numbers_stay_doubles(registry: Registry, 
     with connect(tmp_path / "from.db", create=True) as source:
         source.submit(audit, recorded_at=NOW)
         source.record_event(event)
-        assert registry.append_records(source.contents()) == 2
+        assert registry.append_records(source.entries()) == 2
     assert registry.verify() == []
     assert registry.audit(audit.audit_id) == audit
     assert registry.events() == [event]

@@ -235,7 +235,8 @@ def large() -> Audit:
             attribute=name,
             level=level,
             auc=None if level == "(missing)" else 0.7 + k / 100,
-            points=((0, 0), (0.1 + k / 50, 0.5), (0.5, 0.85), (1, 1)),
+            fpr=(0, 0.1 + k / 50, 0.5, 1),
+            tpr=(0, 0.5, 0.85, 1),
         )
         for name, levels in LEVELS.items()
         for k, level in enumerate(levels)
@@ -383,7 +384,7 @@ def hostile(name: str) -> Audit:
             }
         ),
         charts=base.charts.model_copy(
-            update={"roc": (RocCurve(attribute=name, level=name, auc=0.7, points=((0, 0), (1, 1))),)}
+            update={"roc": (RocCurve(attribute=name, level=name, auc=0.7, fpr=(0, 1), tpr=(0, 1)),)}
         ),
         provenance=base.provenance.model_copy(update={"isolation": (name,), "versions": {name: name}}),
     )
