@@ -1,6 +1,8 @@
 # demo and test do all their own set-up: a virtual environment from the hash-pinned locks, and system packages when root.
 PYTHON ?= $(shell command -v python3.11 || command -v python3)
 BIN := .venv/bin
+# A third worker would wait: what shares the one container engine is a third of the work, and one worker's alone.
+PYTEST := $(BIN)/python -m pytest -n 2
 DEMO_DATE := 2026-11-23
 DEMO_AUDITS := german_credit/logistic german_credit/boosted german_credit/biased synthetic_credit/logistic
 REPORTS := build/reports
@@ -40,17 +42,17 @@ demo: .venv/runtime ## Train, audit, gate, record and show four models on real a
 	@echo "         $(REPORTS)/*.html, *.pdf  one report per model"
 	@echo "         $(REGISTRY)      the registry, an SQLite file"
 
-test: .venv/dev ## Run every test: the fast lane first, then the container, the browser and the other real parts
+test: .venv/dev ## Run every test, the container, the browser and the other real parts beside the fast lane
 	@./.ci/system-packages test $(BIN)/python
-	$(BIN)/python -m pytest
+	$(PYTEST)
 
 unit: .venv/dev ## Run the fast lane only
 	@./.ci/system-packages report $(BIN)/python
-	$(BIN)/python -m pytest -m "not e2e"
+	$(PYTEST) -m "not e2e"
 
 e2e: .venv/dev ## Run the real parts only
 	@./.ci/system-packages test $(BIN)/python
-	$(BIN)/python -m pytest -m e2e
+	$(PYTEST) -m e2e
 
 check: .venv/dev ## Lint, types and the floors
 	$(BIN)/ruff check .

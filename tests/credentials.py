@@ -1,9 +1,11 @@
-"""Every password and token that the tests hand over. The last test of a run looks for them in all that the run left."""
+"""Every password and token that the tests hand over; they are looked for in every report and in all that a run left."""
 
 from __future__ import annotations
 
 import base64
 from urllib.parse import quote
+
+import pytest
 
 DATABASE = "correct-horse-7f3a"
 REMOTE = "ghs_thisTokenMustNeverBeSeen0123456789"
@@ -25,3 +27,10 @@ FORMS = tuple(dict.fromkeys(form for secret in ALL for form in (secret, coded(se
 def found_in(text: str) -> list[str]:
     """The secrets that `text` holds."""
     return [form for form in FORMS if form in text]
+
+
+def judged(report: pytest.TestReport) -> pytest.TestReport:
+    """The report of a test, failed where it shows a secret."""
+    if found_in("\n".join([report.longreprtext, *(text for _, text in report.sections)])):
+        report.outcome, report.longrepr = "failed", "a credential was printed, logged or raised"
+    return report

@@ -173,7 +173,7 @@ def checkout(examples: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 def examples(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The examples with their models, which are trained where they are not there."""
     folder = tmp_path_factory.mktemp("examples")
-    shutil.copytree(ROOT / "examples", folder / "examples")
+    shutil.copytree(ROOT / "examples", folder / "examples", ignore=shutil.ignore_patterns("__pycache__"))
     shutil.copytree(ROOT / "policies", folder / "policies")
     for recipe in sorted(folder.glob("examples/*/make_model.py")):
         if not (recipe.parent / "build").is_dir():

@@ -24,6 +24,7 @@ from typing import NoReturn
 import pytest
 
 from glassalpha_action.settings import under_ci, variables
+from tests.credentials import found_in
 
 ROOT = Path(__file__).parents[2]
 BASE = "python:3.11-slim-bookworm"
@@ -111,9 +112,11 @@ def _own_engine(environment: Mapping[str, str]) -> Iterator[Engine]:
         yield engine
     finally:
         _stop(daemon)
+        logged = (folder / "log").read_text(errors="replace")
         for mount in _mounts_under(folder):
             subprocess.run(["umount", "--lazy", mount], check=False, capture_output=True)
         shutil.rmtree(folder, ignore_errors=True)
+    assert found_in(logged) == [], "a token is in the engine's log"
 
 
 def _stop(daemon: subprocess.Popen[bytes]) -> None:

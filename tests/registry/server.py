@@ -18,6 +18,7 @@ import psycopg
 
 from glassalpha_action.registry import connect
 from tests.credentials import DATABASE as PASSWORD
+from tests.credentials import found_in
 from tests.registry.page import GRANTS
 
 NUMBERS = count(1)
@@ -86,6 +87,7 @@ def start() -> Iterator[Server]:
             yield server
         finally:
             run([*control, "-m", "immediate", "stop"])
+            assert found_in(log.read_text(errors="replace")) == [], "a password is in the server's log"
     finally:
         shutil.rmtree(folder)
 
