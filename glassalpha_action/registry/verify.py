@@ -174,10 +174,8 @@ def _identity_problems(kept: Cells, content: bytes, entry: Entry, part: Part, re
         yield "its content is not canonical JSON"
     elif not _fits(content, entry):
         yield "its id does not fit its content"
-    if entry.kind != "event":
-        audit = Audit.model_validate(whole(record["audit"], part))
-        if rejudge is not None:
-            yield from rejudge(audit)
+    if entry.kind != "event" and rejudge is not None:
+        yield from rejudge(Audit.model_validate(whole(record["audit"], part)))
 
 
 def _fits(content: bytes, entry: Entry) -> bool:
