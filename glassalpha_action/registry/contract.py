@@ -11,7 +11,7 @@ from functools import cached_property
 from types import TracebackType
 from typing import Any, Self
 
-from glassalpha_action.documents import UserError
+from glassalpha_action.documents import UserError, plain
 from glassalpha_action.records import Audit
 from glassalpha_action.registry import chain, derived, packing, rows, schema, trends, verify
 from glassalpha_action.registry.derived import Known, Rows
@@ -292,7 +292,7 @@ class Registry(ABC):
     def _rows(self, sql: str, given: Mapping[str, object]) -> list[Row]:
         try:
             return [rows.query_row(cells) for cells in self.select(sql, given)[1]]
-        except (ValueError, TypeError, KeyError) as error:
+        except (ValueError, TypeError, KeyError, RecursionError) as error:
             raise UserError(
                 f"{self.name}: a row of audits is damaged; `glassalpha registry verify` names it", exit_code=5
             ) from error
@@ -309,15 +309,19 @@ def _linked(entry: Entry, head: Head, known: Known) -> tuple[Head, dict[str, Row
     link = chain.link(head.link, seq, entry.digest)
     record = (seq, entry.kind, entry.id, entry.stage, entry.digest, link, packing.compress(entry.content))
     try:
-        parts = derived.parts(entry, seq, known)
-        tables = {"records": [record], "parts": parts, **derived.derived(entry, seq, known)}
+        tables = {
+            "records": [record],
+            "parts": derived.parts(entry, seq, known),
+            **derived.derived(entry, seq, known),
+        }
     except (KeyError, TypeError, ValueError, AttributeError) as error:
-        raise _incomplete(error) from error
+        raise _incomplete(entry, error) from error
     return Head(seq, link), tables
 
 
-def _incomplete(error: Exception) -> UserError:
-    return UserError(f"what was handed over is no record that this version can read: {error}", exit_code=5)
+def _incomplete(entry: Entry, error: Exception) -> UserError:
+    what = f"{entry.kind} {entry.id[:12]} was handed over as a record and is no record that this version can read"
+    return UserError(f"{what}: {plain(str(error), 300)}", exit_code=5)
 
 
 def _known_status(status: str) -> str:

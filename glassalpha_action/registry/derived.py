@@ -10,11 +10,11 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from glassalpha_action.brevity import MEASURED as WORDS
-from glassalpha_action.digests import canonical, sha256
+from glassalpha_action.digests import canonical
 from glassalpha_action.records import PolicyText
 from glassalpha_action.registry import wire
 from glassalpha_action.registry.packing import compress
-from glassalpha_action.registry.rows import Entry
+from glassalpha_action.registry.rows import Entry, require_part
 from glassalpha_action.registry.schema import columns
 from glassalpha_action.vocabulary import failed, headline
 
@@ -27,25 +27,38 @@ CARD = ("name", "version", "use_case", "owner", "developer", "validator", "tier"
 
 @dataclass
 class Known:
-    """What a registry holds so far that later records refer to instead of repeating it; `part` reads one of its parts.
+    """What a registry holds so far that later records refer to instead of repeating it; `kept` reads one of its parts.
 
     `cards` are the rows of models that hold, without their seq, and `metrics` the numbers of what was measured.
     """
 
-    part: Part
+    kept: Part
     cards: dict[str, tuple[Any, ...]] = field(default_factory=dict)
     policies: set[str] = field(default_factory=set)
     parts: set[str] = field(default_factory=set)
     metrics: dict[tuple[Any, ...], int] = field(default_factory=dict)
-    came: dict[str, bytes] = field(default_factory=dict)
-    _units: dict[str | None, Mapping[str, str]] = field(default_factory=lambda: {None: {}})
+    _came: dict[str, bytes] = field(default_factory=dict)
+    _units: dict[str, Mapping[str, str]] = field(default_factory=dict)
     _texts: dict[str, PolicyText] = field(default_factory=dict)
+
+    def new_parts(self, entry: Entry) -> list[str]:
+        """The digests of the record's parts that are new, which are then known."""
+        new = [digest for digest in entry.needs if digest not in self.parts]
+        self.parts.update(new)
+        return new
+
+    def take(self, digest: str, part: bytes) -> None:
+        """Keep a new part until it is read."""
+        self._came[digest] = part
 
     def units(self, glossary: str | None) -> Mapping[str, str]:
         """The unit of every metric in the glossary of that digest."""
+        if not glossary:
+            return {}
         if glossary not in self._units:
-            found = wire.read_glossary(self._part(glossary)) if glossary else {}
-            self._units[glossary] = {name: one.unit.value for name, one in found.items()}
+            self._units[glossary] = {
+                name: one.unit.value for name, one in wire.read_glossary(self._part(glossary)).items()
+            }
         return self._units[glossary]
 
     def policy(self, digest: str) -> PolicyText:
@@ -55,23 +68,20 @@ class Known:
         return self._texts[digest]
 
     def _part(self, digest: str) -> bytes:
-        return self.came.get(digest) or self.part(digest)
+        return self._came.pop(digest, None) or self.kept(digest)
 
 
 def parts(entry: Entry, seq: int, known: Known) -> Rows:
-    """The rows of `parts` that are new, which are then known; ValueError where one did not come or is another."""
-    new = Rows()
-    for digest in entry.needs:
-        if digest not in known.parts:
-            part = entry.parts.get(digest)
-            if part is None or sha256(part) != digest:
-                raise ValueError(
-                    f"its part {digest[:12]} is {'missing' if part is None else 'not what its digest says'}"
-                )
-            known.parts.add(digest)
-            known.came[digest] = part
-            new.append((digest, seq, compress(part)))
-    return new
+    """The rows of `parts` that are new, which are then known; ValueError where one did not come or is none."""
+    rows = Rows()
+    for digest in known.new_parts(entry):
+        part = entry.parts.get(digest)
+        if part is None:
+            raise ValueError(f"its part {digest[:12]} is missing")
+        require_part(digest, part)
+        known.take(digest, part)
+        rows.append((digest, seq, compress(part)))
+    return rows
 
 
 def derived(entry: Entry, seq: int, known: Known) -> dict[str, Rows]:
@@ -112,9 +122,10 @@ def _measured(audit: Any, seq: int, units: Mapping[str, str], known: Known) -> t
     """The rows of `metrics` that are new, and those of `measured`."""
     new, rows, numbers = Rows(), Rows(), known.metrics
     for at, m in enumerate(audit.measurements):
-        unit = m.unit if m.unit and m.title and m.better else units[m.metric]
+        if m.metric not in units and None in (m.title, m.unit, m.better):
+            raise ValueError(f"its glossary does not have {m.metric[:100]}")
         params = canonical(m.params).decode() if m.params else "{}"
-        key = (m.metric, params, m.attribute, m.unit or unit, m.confidence)
+        key = (m.metric, params, m.attribute, m.unit or units[m.metric], m.confidence)
         number = numbers.get(key)
         if number is None:
             number = numbers[key] = len(numbers) + 1

@@ -5,6 +5,7 @@ Credentials travel in the environment of the git processes only: never in a URL,
 
 from __future__ import annotations
 
+import hashlib
 import subprocess
 import tempfile
 from collections.abc import Iterable, Iterator, Sequence
@@ -168,6 +169,12 @@ class Blobs:
         if size > limit:
             raise UserError(f"the ledger's file {wanted[:12]} is larger than {limit:,} bytes", exit_code=5)
         return self._out.read(size + 1)[:-1]
+
+
+def blob_id(content: bytes, like: str) -> str:
+    """The object id that git gives a file of this content, in a repository whose ids are `like` this one."""
+    kind = hashlib.sha256 if len(like) == 64 else hashlib.sha1  # git's own choice
+    return kind(b"blob %d\0" % len(content) + content).hexdigest()
 
 
 def _environment(remote: Remote) -> dict[str, str]:

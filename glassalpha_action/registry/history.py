@@ -21,6 +21,7 @@ from glassalpha_action.registry.sync import mismatch
 
 CHANGES = ("log", "--reverse", "--topo-order", "-z", "--raw", "-r", "--root", "-m", "--no-abbrev", "--no-renames",
            "--no-show-signature", "--no-notes", "--format=commit %H %P")  # fmt: skip
+MOST = 20
 WHAT = {"M": "changed", "D": "removed", "T": "changed"}
 
 
@@ -69,7 +70,8 @@ def verify(
             copy.append_records(ledger.walk(clone, at, list(at.files.values()), Head(0, chain.GENESIS)))
             problems = copy.verify(anchor, rejudge)
             named = {row["sha256"] for row in copy.fetch("SELECT sha256 FROM parts")}
-            problems += [f"{at.parts[one].path} is named by no record" for one in sorted(at.parts.keys() - named)]
+            loose = sorted(at.parts.keys() - named)
+            problems += [f"{at.parts[one].path} is named by no record" for one in loose[:MOST]]
             return at.head, problems or (mismatch(copy, registry) if registry else [])
 
 
@@ -108,7 +110,7 @@ def _extended(blobs: Blobs, changes: Iterable[Change], head: Head) -> Head:
             continue
         part = PART.fullmatch(change.path)
         if part:
-            ledger.read_parts(blobs, {part[1]: File(change.path, change.oid)})
+            ledger.Parts(blobs, {part[1]: File(change.path, change.oid)})[part[1]]
             continue
         written = next(blobs.read([change.oid], RECORD_LIMIT))
         seq, _, entry = ledger.read_record(File(change.path, change.oid), written)

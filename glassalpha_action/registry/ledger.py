@@ -13,18 +13,18 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from typing import NamedTuple, NoReturn
 
 from pydantic import SecretStr
 
-from glassalpha_action.digests import canonical, sha256
+from glassalpha_action.digests import canonical
 from glassalpha_action.documents import UserError, plain
 from glassalpha_action.registry import chain, rows
-from glassalpha_action.registry.git import Blobs, Clone
-from glassalpha_action.registry.packing import CONTENT_LIMIT
+from glassalpha_action.registry.git import Blobs, Clone, blob_id
+from glassalpha_action.registry.packing import CONTENT_LIMIT, PART_LIMIT
 from glassalpha_action.registry.patience import READING, Patience, persist
 from glassalpha_action.registry.remote import Remote, UnreachableError
 from glassalpha_action.registry.rows import Entry, Head, Receipt
@@ -93,6 +93,7 @@ def append(
         new = [entry for key, entry in wanted.items() if key not in at.files]
         if not new:
             return Appended(at.head, at.tip, _receipts(clone, at, wanted, mine))
+        _require_parts(at, new)
         receipts = _chained(at.head, new)
         mine.update(receipts)
         head = Head(at.head.seq + len(new), receipts[new[-1].id, new[-1].stage].link)
@@ -174,15 +175,15 @@ def write_head(head: Head) -> bytes:
     return canonical({"format": FORMAT, "link": head.link, "seq": head.seq})
 
 
-def walk(clone: Clone, at: Snapshot, files: Sequence[File], after: Head, held: Container[str] = ()) -> Iterator[Entry]:
+def walk(clone: Clone, at: Snapshot, files: Sequence[File], after: Head) -> Iterator[Entry]:
     """What is in `files`, the records that follow `after` up to the ledger's head, in order, with their parts.
 
-    The parts that are `held` are not read. UserError (5) names the first that is missing, damaged, out of place, or
-    does not follow from the one before it.
+    An entry's parts are read when they are asked for, while the walk goes on. UserError (5) names the first record that
+    is missing, damaged, out of place, or does not follow from the one before it.
     """
-    with clone.blobs() as blobs:
+    with clone.blobs() as blobs, clone.blobs() as others:
+        parts = Parts(others, at.parts)
         try:
-            parts = read_parts(blobs, {digest: file for digest, file in at.parts.items() if digest not in held})
             places = _places(blobs, files, after.seq, at.head.seq)
         except UnreachableError as error:
             raise UserError(f"{clone.remote} did not send the whole ledger ({error})", exit_code=4) from error
@@ -218,13 +219,28 @@ def _places(blobs: Blobs, files: Sequence[File], after: int, last: int) -> dict[
     return places
 
 
-def read_parts(blobs: Blobs, files: Mapping[str, File]) -> dict[str, bytes]:
-    """The parts in these files by digest; UserError (5) where one is not what its digest says."""
-    found = dict(zip(files, blobs.read((file.oid for file in files.values()), RECORD_LIMIT), strict=True))
-    for digest, part in found.items():
-        if sha256(part) != digest:
-            _broken(f"{files[digest].path} is not what its digest says")
-    return found
+class Parts(Mapping[str, bytes]):
+    """The parts on the branch by digest, each read when it is asked for; UserError (5) where it is none."""
+
+    def __init__(self, blobs: Blobs, files: Mapping[str, File]) -> None:
+        self._blobs, self._files = blobs, files
+
+    def __getitem__(self, digest: str) -> bytes:
+        file = self._files[digest]
+        try:
+            part = next(self._blobs.read([file.oid], PART_LIMIT))
+            rows.require_part(digest, part)
+        except UnreachableError as error:
+            raise UserError(f"{file.path} of the ledger was not sent ({error})", exit_code=4) from error
+        except ValueError as error:
+            _broken(f"{file.path} is damaged: {error}")
+        return part
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._files)
+
+    def __len__(self) -> int:
+        return len(self._files)
 
 
 def read_record(file: File, written: bytes, parts: Mapping[str, bytes] | None = None) -> tuple[int, str, Entry]:
@@ -270,6 +286,17 @@ def _chained(head: Head, entries: Iterable[Entry]) -> dict[Key, Receipt]:
         head = Head(head.seq + 1, chain.link(head.link, head.seq + 1, entry.digest))
         receipts[entry.id, entry.stage] = Receipt(head.seq, head.link, entry.digest, new=True)
     return receipts
+
+
+def _require_parts(at: Snapshot, new: Iterable[Entry]) -> None:
+    """Raise UserError (5) where a part did not come with its record, or the branch holds another file in its place."""
+    for entry in new:
+        for digest in entry.needs:
+            part, there = entry.parts.get(digest), at.parts.get(digest)
+            if part is None:
+                raise UserError(f"the part {digest[:12]} of record {entry.id[:12]} did not come with it", exit_code=5)
+            if there and there.oid != blob_id(part, like=there.oid):
+                _broken(f"{there.path} is not what its digest says")
 
 
 def _commit(clone: Clone, at: Snapshot, head: Head, new: Sequence[tuple[Entry, Receipt]], when: int) -> str:

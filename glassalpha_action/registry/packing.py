@@ -11,6 +11,7 @@ import zlib
 from isal import isal_zlib
 
 CONTENT_LIMIT = 64 << 20
+PART_LIMIT = 16 << 20
 LEVEL = 1
 
 

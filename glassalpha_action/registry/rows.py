@@ -17,7 +17,7 @@ from glassalpha_action.digests import canonical, sha256
 from glassalpha_action.documents import UserError, plain
 from glassalpha_action.records import Audit
 from glassalpha_action.registry import chain
-from glassalpha_action.registry.packing import CONTENT_LIMIT
+from glassalpha_action.registry.packing import CONTENT_LIMIT, PART_LIMIT
 from glassalpha_action.registry.wire import read_audit_record
 from glassalpha_action.vocabulary import Status
 
@@ -144,7 +144,8 @@ class Entry:
     @property
     def needs(self) -> list[str]:
         """The digests of its parts."""
-        return digests(self.record.audit) if self.kind == "audit" else []
+        named = [getattr(self.record.audit, name) for name in brevity.SHARED] if self.kind == "audit" else []
+        return [digest for digest in named if digest]
 
     @cached_property
     def digest(self) -> str:
@@ -170,6 +171,8 @@ def audit_entry(
     if metadata.get("next_review"):
         _require_day(metadata["next_review"], "next_review")
     short, parts = brevity.packed(as_sealed(audit))
+    for digest, part in parts.items():
+        _require_room(part, PART_LIMIT, f"the part {digest[:12]} of the record")
     record = {
         "format": FORMAT, "kind": "audit", "id": audit.audit_id, "stage": stage, "recorded_at": recorded_at,
         "author": author, "metadata": dict(metadata), "audit": short,
@@ -217,6 +220,18 @@ def parse(content: bytes) -> Any:
     if LONG_NUMBER in content.translate(DIGITS):
         return json.loads(content, parse_int=lambda text: float(text) if len(text) > 15 else int(text))
     return found
+
+
+def require_part(digest: str, content: bytes) -> None:
+    """Raise ValueError unless `content` is canonical JSON of that digest and of a part's size."""
+    if sha256(content) != digest:
+        raise ValueError(f"its part {digest[:12]} is not what its digest says")
+    try:
+        sound = len(content) <= PART_LIMIT and canonical(parse(content)) == content
+    except (ValueError, RecursionError):
+        sound = False
+    if not sound:
+        raise ValueError(f"its part {digest[:12]} is not canonical JSON of up to {PART_LIMIT >> 20} MB")
 
 
 def read_entry(content: bytes, parts: Mapping[str, bytes] | None = None) -> Entry:
@@ -287,11 +302,6 @@ def fitting_id(content: bytes, record: Any) -> str:
     return sha256(b"{" + content[len(start) : -len(end)])
 
 
-def digests(audit: Any) -> list[str]:
-    """The digests of the parts that an audit, as `wire` reads it, names."""
-    return [digest for name in brevity.SHARED if (digest := getattr(audit, name))]
-
-
 def query_row(cells: Sequence[Any]) -> Row:
     """The Row of its cells in their order; ValueError, TypeError or KeyError where they are damaged."""
     row = list(cells)
@@ -347,9 +357,13 @@ def _encode(record: Mapping[str, Any]) -> bytes:
     except (ValueError, RecursionError) as error:
         # What could not be read again would stand in the chain for ever.
         raise UserError(f"the record cannot be written as canonical JSON: {_why(error)}") from error
-    if len(content) > CONTENT_LIMIT:
-        raise UserError(f"the record is larger than {CONTENT_LIMIT >> 20} MB", exit_code=4)
+    _require_room(content, CONTENT_LIMIT, "the record")
     return content
+
+
+def _require_room(content: bytes, limit: int, what: str) -> None:
+    if len(content) > limit:
+        raise UserError(f"{what} is larger than {limit >> 20} MB", exit_code=4)
 
 
 def _why(error: Exception) -> str:

@@ -11,7 +11,7 @@ APPLICATION_ID = 0x474C4152
 SCHEMA_VERSION = 1
 
 RECORDS = """
-CREATE TABLE records ( -- the chain: one row per submitted audit or event; every other table is derived from it
+CREATE TABLE records ( -- the chain: one row per submitted audit or event; every table but parts is derived from it
   seq INTEGER PRIMARY KEY, -- 1, 2, 3, ... without a gap
   kind TEXT NOT NULL CHECK (kind IN ('audit', 'event')),
   id TEXT NOT NULL, -- audit_id, or the digest of the event
@@ -181,11 +181,15 @@ INDEXES = (
     "CREATE INDEX models_id ON models (model_id, seq)",
     "CREATE INDEX events_subject ON events (subject, kind)",
 )
-# Without this, INSERT OR REPLACE would remove a row and no DELETE trigger would hear of it.
+# Without these, INSERT OR REPLACE would remove a row and no DELETE trigger would hear of it.
 NEXT_ONLY = """
 CREATE TRIGGER records_next_only BEFORE INSERT ON records
 WHEN NEW.seq IS NOT (SELECT coalesce(max(seq), 0) + 1 FROM records)
   OR EXISTS (SELECT 1 FROM records WHERE id = NEW.id AND stage = NEW.stage)
+BEGIN SELECT RAISE(ABORT, 'the registry is append-only'); END"""
+NEW_ONLY = """
+CREATE TRIGGER parts_new_only BEFORE INSERT ON parts
+WHEN EXISTS (SELECT 1 FROM parts WHERE sha256 = NEW.sha256)
 BEGIN SELECT RAISE(ABORT, 'the registry is append-only'); END"""
 TABLES = ("records", "parts", "audits", "gates", "requirements", "metrics", "measured", "models", "policies", "events")
 UNCHANGED = tuple(
@@ -195,7 +199,7 @@ UNCHANGED = tuple(
     for action in ("UPDATE", "DELETE")
 )
 CREATE = (RECORDS, PARTS, AUDITS, GATES, REQUIREMENTS, METRICS, MEASURED, MODELS, POLICIES, EVENTS)
-SCHEMA_1 = (*CREATE, *VIEWS, *INDEXES, NEXT_ONLY, *UNCHANGED)
+SCHEMA_1 = (*CREATE, *VIEWS, *INDEXES, NEXT_ONLY, NEW_ONLY, *UNCHANGED)
 
 
 class Column(NamedTuple):

@@ -34,15 +34,12 @@ def sync(remote: str, registry: Registry, *, branch: str = ledger.BRANCH, token:
                 exit_code=5,
             )
         new = [file for key, file in at.files.items() if key not in held]
-        parts = {row["sha256"] for row in registry.fetch("SELECT sha256 FROM parts")}
         if before.seq:
             last = registry.fetch("SELECT id, stage FROM records WHERE seq = :seq", {"seq": before.seq})[0]
             end = at.files[last["id"], last["stage"]]
-            lacking = [file for digest, file in at.parts.items() if digest not in parts]
-            files = [file.oid for file in (end, *lacking, *new)]
-            persist(lambda: clone.bring(files), f"{clone.remote} cannot be read", READING)
+            persist(lambda: clone.bring([file.oid for file in (end, *new)]), f"{clone.remote} cannot be read", READING)
             _require_end(clone, end, before, registry)
-        added = registry.append_records(ledger.walk(clone, at, new, before, parts))
+        added = registry.append_records(ledger.walk(clone, at, new, before))
     found = registry.fetch("SELECT link FROM records WHERE seq = :seq", {"seq": at.head.seq})
     if not found or found[0]["link"] != at.head.link:
         raise UserError(f"{registry.name} was written by another process meanwhile and left the ledger", exit_code=5)

@@ -65,8 +65,7 @@ def parts_reader(fetch: Fetch) -> Part:
         if not found:
             raise ValueError(f"its part {digest[:12]} is missing")
         content = packing.decompress(found[0]["content"])
-        if sha256(content) != digest or canonical(rows.parse(content)) != content:
-            raise ValueError(f"its part {digest[:12]} is not what its digest says")
+        rows.require_part(digest, content)
         return content
 
     return part
@@ -77,7 +76,7 @@ def read_audit(kept: Mapping[str, Any], part: Part) -> tuple[Audit, bytes]:
     try:
         content = whole(rows.parse(_bytes(kept))["audit"], part)
         return Audit.model_validate(content), canonical(content)
-    except (ValueError, TypeError, KeyError) as error:
+    except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
         raise _damaged(kept) from error
 
 
@@ -127,8 +126,7 @@ def _record_problems(fetch: Fetch, part: Part, kept: Cells, walk: Walk, rejudge:
     try:
         content = _bytes(kept)
         entry = rows.parse_entry(content)
-        parts = [(digest, kept["seq"]) for digest in entry.needs if digest not in walk.known.parts]
-        walk.known.parts.update(digest for digest, _ in parts)
+        parts = [(digest, kept["seq"]) for digest in walk.known.new_parts(entry)]
         expected = derived.derived(entry, kept["seq"], walk.known)
     except (ValueError, TypeError, KeyError, AttributeError, RecursionError, UserError) as error:
         yield f"it cannot be read: {error}"

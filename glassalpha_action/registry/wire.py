@@ -11,18 +11,19 @@ from collections.abc import Mapping
 from enum import Enum
 from functools import cache
 from types import UnionType
-from typing import Annotated, Any, Literal, Union, get_args, get_origin
+from typing import Annotated, Any, Literal, TypeVar, Union, get_args, get_origin
 
 import msgspec
-from pydantic import TypeAdapter
+from pydantic import TypeAdapter, ValidationError
 from pydantic.fields import FieldInfo
 
 from glassalpha_action.brevity import MEASURED, SHARED
 from glassalpha_action.digests import SAFE
 from glassalpha_action.records import Audit, Definition, Measurement, PolicyText, Record, Verdict
 
+T = TypeVar("T")
 WHOLE = Annotated[int, msgspec.Meta(gt=-SAFE, lt=SAFE)]
-DIGEST = Annotated[str, msgspec.Meta(pattern="^[0-9a-f]{64}$")]
+DIGEST = Annotated[str, msgspec.Meta(pattern=r"\A[0-9a-f]{64}\Z")]
 PLAIN = (str, int, float, tuple)
 SHORT = (Measurement, Verdict)
 ALWAYS = "schema_version"
@@ -42,12 +43,21 @@ def read_audit_record(content: bytes) -> Any:
 
 def read_glossary(part: bytes) -> Mapping[str, Any]:
     """The definitions in a glossary, by metric; ValueError where it is none."""
-    return TypeAdapter(dict[str, Definition]).validate_json(part, strict=True)
+    return _strictly(TypeAdapter(dict[str, Definition]), part, "glossary")
 
 
 def read_policy(part: bytes) -> PolicyText:
     """The policy in a part; ValueError where it is none."""
-    return PolicyText.model_validate_json(part, strict=True)
+    return _strictly(TypeAdapter(PolicyText), part, "policy")
+
+
+def _strictly(adapter: TypeAdapter[T], part: bytes, what: str) -> T:
+    try:
+        return adapter.validate_json(part, strict=True)
+    except ValidationError as error:
+        first = error.errors(include_url=False, include_input=False)[0]
+        place = ".".join(map(str, first["loc"]))
+        raise ValueError(f"its {what} does not fit its schema: {place and f'{place}: '}{first['msg']}") from error
 
 
 @cache

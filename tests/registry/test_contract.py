@@ -13,8 +13,8 @@ import pytest
 from glassalpha_action import brevity
 from glassalpha_action.digests import canonical, sha256
 from glassalpha_action.documents import UserError
-from glassalpha_action.records import Audit, Requirement
-from glassalpha_action.registry import Event, Head, Registry, Supersedes, chain, connect, rows, schema
+from glassalpha_action.records import Audit, Requirement, sealed
+from glassalpha_action.registry import Event, Head, Registry, Supersedes, chain, connect, packing, rows, schema
 from glassalpha_action.vocabulary import Outcome, Status
 from tests import samples
 from tests.registry.backends import HOSTILE, NOW, TODAY, fill
@@ -444,6 +444,15 @@ def test_a_part_that_did_not_come_whole_is_refused(
     assert (refused.value.exit_code, registry.head().seq) == (5, 0)
 
 
+def test_a_part_too_large_to_be_read_again_is_not_recorded(registry: Registry) -> None:
+    known = samples.audit()
+    words = known.glossary["roc_auc"].model_copy(update={"definition": "x" * (packing.PART_LIMIT + 1)})
+    audit = sealed(known.model_copy(update={"glossary": {**known.glossary, "roc_auc": words}}))
+    with pytest.raises(UserError, match="is larger than 16 MB") as refused:
+        registry.submit(audit, recorded_at=NOW)
+    assert (refused.value.exit_code, registry.head().seq) == (4, 0)
+
+
 @pytest.mark.parametrize("name", ["glossary", "policy"])
 @pytest.mark.parametrize("text", [b"{}", b"[]", b"{", b'{"roc_auc":{}}', b"null"])
 def test_a_part_that_is_none_is_refused(registry: Registry, name: str, text: bytes) -> None:
@@ -454,6 +463,8 @@ def test_a_part_that_is_none_is_refused(registry: Registry, name: str, text: byt
     audit["audit_id"] = record["id"] = sha256(canonical({k: v for k, v in audit.items() if k != "audit_id"}))
     with pytest.raises(UserError, match="no record") as refused:
         registry.append_records([rows.read_entry(canonical(record), {**entry.parts, sha256(text): text})])
+    assert "\n" not in str(refused.value)
+    assert record["id"][:12] in str(refused.value)
     assert (refused.value.exit_code, registry.head().seq) == (5, 0)
 
 

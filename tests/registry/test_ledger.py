@@ -4,12 +4,15 @@ import json
 import re
 import subprocess
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from glassalpha_action import brevity
+from glassalpha_action.digests import canonical, sha256
 from glassalpha_action.documents import UserError
-from glassalpha_action.registry import chain, connect, ledger, rows
+from glassalpha_action.registry import chain, connect, history, ledger, rows
 from glassalpha_action.registry.patience import Patience, persist
 from glassalpha_action.registry.remote import RaceLostError, UnreachableError
 from glassalpha_action.registry.rows import Head
@@ -288,16 +291,71 @@ def test_no_record_names_a_path_of_its_own(identity: str, at: str) -> None:
 
 @pytest.mark.parametrize(("change", "says"), [
     ("rm parts/*", "the part [0-9a-f]{12} of record 1 is missing"),
-    ("for f in parts/*; do echo >> $f; done", r"parts/[0-9a-f]{64}\.json is not what its digest says"),
+    ("for f in parts/*; do echo >> $f; done", r"parts/[0-9a-f]{64}\.json is damaged: .* is not what its digest says"),
     ("set parts/*; mv $1 x; mv $2 $1; mv x $2", "is not what its digest says"),
+    ("for f in parts/*; do head -c 20000000 /dev/zero > $f; done", "larger than 16,777,216 bytes"),
 ])  # fmt: skip
 def test_a_part_that_is_not_what_records_name_is_refused(remote: Path, tmp_path: Path, change: str, says: str) -> None:
     append(remote, FIRST)
     rewrite(remote, change)
-    assert re.search(says, refused(lambda: list(ledger.read(str(remote))), 5))
     with connect(tmp_path / "r.db", create=True) as registry:
+        assert re.search(says, refused(lambda: sync(str(remote), registry), 5))
+        assert registry.head().seq == 0
+
+
+@pytest.mark.parametrize("change", [
+    "for f in parts/*; do echo >> $f; done", "for f in parts/*; do : > $f; done",
+    "set parts/*; mv $1 x; mv $2 $1; mv x $2",
+])  # fmt: skip
+def test_no_record_is_added_whose_part_another_file_stands_for(remote: Path, change: str) -> None:
+    append(remote, FIRST)
+    rewrite(remote, change)
+    tip = git(remote, "rev-parse", ledger.BRANCH)
+    assert "is not what its digest says" in refused(lambda: append(remote, SECOND), 5)
+    assert git(remote, "rev-parse", ledger.BRANCH) == tip
+    append(remote, THIRD)
+
+
+def test_a_record_without_its_parts_is_not_added(remote: Path) -> None:
+    assert "did not come with it" in refused(lambda: append(remote, replace(FIRST, parts={})), 5)
+    assert git(remote, "branch") == ""
+
+
+def test_parts_that_no_record_names_are_not_read(remote: Path, tmp_path: Path) -> None:
+    append(remote, FIRST)
+    rewrite(remote, "for k in $(seq -w 64); do echo x > parts/$(printf %064d $k).json; done")
+    with connect(tmp_path / "r.db", create=True) as registry:
+        assert (sync(str(remote), registry), sync(str(remote), registry)) == (1, 0)
+        assert registry.verify() == []
+        found = history.verify(str(remote), registry=registry)[1]
+    assert len(found) == history.MOST
+    assert all("is named by no record" in problem for problem in found)
+
+
+@pytest.mark.parametrize("alter", [
+    lambda part: part + b" ", lambda part: part.replace(b'"family":', b'"family":"x","family":', 1),
+    lambda part: part.replace(b"{", b"{ ", 1), lambda _: b"[" * 100_000, lambda _: b"\xff",
+    lambda part: part[:-1] + b"".join(b',"%03d":%s' % (k, b'"' + b"x" * 100_000 + b'"') for k in range(200)) + b"}",
+])  # fmt: skip
+def test_a_part_that_could_not_be_read_again_never_gets_in(
+    remote: Path, tmp_path: Path, alter: Callable[[bytes], bytes]
+) -> None:
+    """Though every digest fits, as a hostile writer can make it."""
+    audit = judged.audit("a")
+    content = audit.content()
+    glossary = alter(canonical(content["glossary"]))
+    packed, parts = brevity.packed(content)
+    packed["glossary"] = sha256(glossary)
+    packed["audit_id"] = sha256(canonical({key: value for key, value in packed.items() if key != "audit_id"}))
+    record = json.loads(FIRST.content) | {"audit": packed, "id": packed["audit_id"]}
+    forged = rows.read_entry(canonical(record), {**parts, sha256(glossary): glossary})
+    append(remote, forged)
+    with connect(tmp_path / "r.db", create=True) as registry:
+        refused(lambda: registry.append_records([forged]), 5)
         refused(lambda: sync(str(remote), registry), 5)
         assert registry.head().seq == 0
+        registry.submit(audit, recorded_at=NOW)
+        assert registry.verify() == []
 
 
 def test_a_part_that_was_lost_comes_back_with_the_next_record_that_names_it(remote: Path) -> None:

@@ -186,6 +186,15 @@ def test_rows_can_be_neither_changed_nor_removed(file: Path, table: str) -> None
             database.execute(sql)
 
 
+def test_a_part_cannot_be_replaced(file: Path) -> None:
+    database = sqlite3.connect(file)
+    with pytest.raises(sqlite3.IntegrityError, match="append-only"):
+        database.execute("INSERT OR REPLACE INTO parts SELECT sha256, seq, x'00' FROM parts")
+    database.close()
+    with connect(file) as registry:
+        assert registry.verify() == []
+
+
 def test_a_record_can_be_neither_replaced_nor_slipped_in(file: Path) -> None:
     database = sqlite3.connect(file)
     for seq, identity in ((2, "'x'"), (6, "'x'"), (-1, "'x'"), (5, "(SELECT id FROM records WHERE seq = 2)")):

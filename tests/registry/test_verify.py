@@ -336,6 +336,27 @@ def test_a_damaged_record_is_never_handed_out(file: Path) -> None:
     assert refused.value.exit_code == 5
 
 
+@pytest.mark.parametrize(
+    "content", [b'{"audit":"x"}', b'{"audit":[]}', b'{"audit":{"policy":"x"}}', b"[" * 100_000, b"1"]
+)
+def test_a_record_that_is_none_is_damage(file: Path, content: bytes) -> None:
+    def replaced(database: sqlite3.Connection) -> None:
+        kept = [zlib.compress(content), sha256(content)]
+        database.execute("UPDATE records SET content = ?, digest = ? WHERE seq = 1", kept)
+
+    assert tampered(file, replaced)[0].startswith("record 1: ")
+    with connect(file) as registry, pytest.raises(UserError, match="record 1 of the registry is damaged") as refused:
+        registry.read_audit(1)
+    assert refused.value.exit_code == 5
+
+
+def test_metadata_nested_too_deeply_is_damage(file: Path) -> None:
+    tampered(file, f"UPDATE audits SET metadata = '{'[' * 100_000}' WHERE seq = 1")  # noqa: S608
+    with connect(file) as registry, pytest.raises(UserError, match="damaged") as refused:
+        registry.query_all()
+    assert refused.value.exit_code == 5
+
+
 def test_a_status_that_does_not_exist_is_damage(file: Path) -> None:
     tampered(file, "UPDATE audits SET status = 'GREAT' WHERE seq = 1")
     with connect(str(file)) as registry, pytest.raises(UserError, match="damaged") as refused:
