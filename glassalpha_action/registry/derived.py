@@ -7,9 +7,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
+from itertools import chain
 from typing import Any
 
-from glassalpha_action.brevity import MEASURED as WORDS
 from glassalpha_action.digests import canonical
 from glassalpha_action.records import PolicyText
 from glassalpha_action.registry import wire
@@ -97,7 +97,8 @@ def derived(entry: Entry, seq: int, known: Known) -> dict[str, Rows]:
     audit = record.audit
     policy = known.policy(audit.policy) if audit.policy else None
     units = known.units(audit.glossary)
-    _require_words([*audit.verdicts, *(one for earlier in (audit.baselines or {}).values() for one in earlier)], units)
+    earlier = chain.from_iterable((audit.baselines or {}).values())
+    _require_words(chain(audit.measurements, audit.verdicts, earlier), units)
     metrics, measured = _measured(audit, seq, units, known)
     card = _card(audit, record.metadata, policy)
     return {
@@ -112,9 +113,9 @@ def derived(entry: Entry, seq: int, known: Known) -> dict[str, Rows]:
 
 
 def _require_words(told: Iterable[Any], units: Mapping[str, str]) -> None:
-    """Raise ValueError where a verdict or measurement has no title or unit, and none in the glossary."""
+    """Raise ValueError where a measurement or verdict has not all its words, and the glossary none for its metric."""
     for one in told:
-        if one.metric not in units and None in [getattr(one, name) for name in one.__struct_fields__ if name in WORDS]:
+        if one.metric not in units and None in (one.title, one.unit, getattr(one, "better", "")):
             raise ValueError(f"its glossary does not have {one.metric[:100]}")
 
 
@@ -122,8 +123,6 @@ def _measured(audit: Any, seq: int, units: Mapping[str, str], known: Known) -> t
     """The rows of `metrics` that are new, and those of `measured`."""
     new, rows, numbers = Rows(), Rows(), known.metrics
     for at, m in enumerate(audit.measurements):
-        if m.metric not in units and None in (m.title, m.unit, m.better):
-            raise ValueError(f"its glossary does not have {m.metric[:100]}")
         params = canonical(m.params).decode() if m.params else "{}"
         key = (m.metric, params, m.attribute, m.unit or units[m.metric], m.confidence)
         number = numbers.get(key)
