@@ -11,24 +11,17 @@ MEASURED = ("title", "unit", "better")
 JUDGED = ("title", "unit")
 SHARED = ("glossary", "policy")
 
+Tell = Callable[[Mapping[str, Any], Mapping[str, Any]], dict[str, Any]]
+
 
 def shortened(content: Mapping[str, Any]) -> dict[str, Any]:
     """An audit's plain data without the words of measurements and verdicts that its glossary has for their metric."""
-
-    def short(told: Any, known: Mapping[str, Any], words: Sequence[str]) -> Any:
-        repeated = {key for key in words if key in known and told.get(key) == known[key]}
-        return {key: value for key, value in told.items() if key not in repeated}
-
-    return _retold(content, short)
+    return _retold(content, lambda told, words: {k: v for k, v in told.items() if k not in words or v != words[k]})
 
 
 def lengthened(content: Mapping[str, Any]) -> dict[str, Any]:
     """The opposite: measurements and verdicts that lack words have those that the glossary has for their metric."""
-
-    def long(told: Any, known: Mapping[str, Any], words: Sequence[str]) -> Any:
-        return {**told, **{key: known[key] for key in words if key in known and key not in told}}
-
-    return _retold(content, long)
+    return _retold(content, lambda told, words: {**words, **told})
 
 
 def packed(content: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, bytes]]:
@@ -50,7 +43,7 @@ def digest(content: Mapping[str, Any]) -> str:
     return sha256(canonical(rest))
 
 
-def spoken_for(words: Sequence[str]) -> Callable[[dict[str, Any]], None]:
+def may_be_absent(words: Sequence[str]) -> Callable[[dict[str, Any]], None]:
     """Says in a published JSON Schema that `words` may be absent."""
 
     def change(schema: dict[str, Any]) -> None:
@@ -61,24 +54,29 @@ def spoken_for(words: Sequence[str]) -> Callable[[dict[str, Any]], None]:
     return change
 
 
-def _retold(content: Mapping[str, Any], tell: Callable[[Any, Mapping[str, Any], Sequence[str]], Any]) -> dict[str, Any]:
-    """`content` with each measurement and verdict in it, where they are plain data, as `tell` tells it."""
-    glossary = content.get("glossary")
+def _retold(content: Mapping[str, Any], tell: Tell) -> dict[str, Any]:
+    """`content` with each measurement and verdict as `tell` tells it, given the glossary's words for its metric."""
+    glossary, found = content.get("glossary"), dict(content)
     if not isinstance(glossary, Mapping):
-        return dict(content)
+        return found
+    for key, names in (("measurements", MEASURED), ("verdicts", JUDGED)):
+        if key in content:
+            found[key] = _each(content[key], glossary, names, tell)
+    if isinstance(content.get("baselines"), Mapping):
+        found["baselines"] = {
+            name: _each(earlier, glossary, MEASURED, tell) for name, earlier in content["baselines"].items()
+        }
+    return found
 
-    def retold(several: Any, words: Sequence[str]) -> Any:
-        return [one(told, words) for told in several] if isinstance(several, list | tuple) else several
 
-    def one(told: Any, words: Sequence[str]) -> Any:
+def _each(several: Any, glossary: Mapping[str, Any], names: Sequence[str], tell: Tell) -> Any:
+    """What is not plain data, or of a metric that the glossary does not define, stays as it is."""
+    if not isinstance(several, list | tuple):
+        return several
+    found = []
+    for told in several:
         metric = told.get("metric") if isinstance(told, Mapping) else None
         known = glossary.get(metric) if isinstance(metric, str) else None
-        return tell(told, known, words) if isinstance(known, Mapping) else told
-
-    found = dict(content)
-    for key, words in (("measurements", MEASURED), ("verdicts", JUDGED)):
-        if key in content:
-            found[key] = retold(content[key], words)
-    if isinstance(content.get("baselines"), Mapping):
-        found["baselines"] = {name: retold(earlier, MEASURED) for name, earlier in content["baselines"].items()}
+        words = {name: known[name] for name in names if name in known} if isinstance(known, Mapping) else {}
+        found.append(tell(told, words) if words else told)
     return found

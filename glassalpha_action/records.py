@@ -78,7 +78,7 @@ class Measurement(Record):
     `subject` says what the groups are where they are no levels of an attribute, such as "Feature".
     """
 
-    model_config = ConfigDict(json_schema_extra=brevity.spoken_for(brevity.MEASURED))
+    model_config = ConfigDict(json_schema_extra=brevity.may_be_absent(brevity.MEASURED))
 
     metric: str
     title: str
@@ -131,7 +131,7 @@ class Verdict(Record):
     is `waiver`. `baseline` is the earlier model's value where `value` is how much worse this one is.
     """
 
-    model_config = ConfigDict(json_schema_extra=brevity.spoken_for(brevity.JUDGED))
+    model_config = ConfigDict(json_schema_extra=brevity.may_be_absent(brevity.JUDGED))
 
     gate: str
     gate_id: str
