@@ -56,7 +56,7 @@ def measure(
     wanted: Iterable[Wanted] = (),
     families: Collection[str] | None = None,
 ) -> tuple[Measurement, ...]:
-    """Every metric at its own parameters, then the `wanted` ones that differ from those.
+    """Every metric that judges what the rows hold, at its own parameters; then the `wanted` ones that lack.
 
     One wanted is a name, parameters, combinations of attributes to measure as well, and whether rows without a value
     are a group in all of it. Combinations of attributes that the rows do not have are left out. Where `families` are
@@ -65,6 +65,8 @@ def measure(
     found: list[Measurement] = []
     ranking = Ranking(rows, cube)
     for one in CATALOGUE.values():
+        if not one.fits(rows):
+            continue
         if families is not None and one.family not in families:
             found += one.unmeasured(cube, confidence, LEFT_OUT)
         else:

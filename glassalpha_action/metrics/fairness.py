@@ -202,10 +202,12 @@ def equalized_odds_difference(group: Slice, confidence: float) -> Estimate:
     for one in both:
         if one.value is None:
             return one
-    larger = max(both, key=lambda one: one.value or 0)
+    values = [float(one.value or 0) for one in both]
+    # Weighted rates differ in their last digit only: equal gaps are shown as the first one's.
+    first = values[0] > values[1] or math.isclose(*values)
+    larger, smaller = both if first else both[::-1]
     low = max(one.low or 0.0 for one in both)
     high = max(one.high or 0.0 for one in both)
-    smaller = both[0] if larger is both[1] else both[1]
     groups = tuple(
         _in_both(one, other, str(smaller.of)) for one, other in zip(larger.groups, smaller.groups, strict=True)
     )

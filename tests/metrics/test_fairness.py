@@ -27,7 +27,7 @@ from glassalpha_action.cube import build
 from glassalpha_action.evidence import MISSING, Evidence
 from glassalpha_action.metrics import CATALOGUE
 from tests.metrics.rows import counts, evidence, measure, random_rows, single
-from tests.metrics.weights import random_weights
+from tests.metrics.weights import random_weights, weighed
 
 DIFFERENCE, RATIO, ODDS = "demographic_parity_difference", "demographic_parity_ratio", "equalized_odds_difference"
 
@@ -54,6 +54,14 @@ def test_equalized_odds_by_hand() -> None:
     found = single(ODDS, counts(a=(4, 1, 1, 4), b=(2, 4, 2, 2)))
     assert (found.exact, found.between, found.of) == ("7/15", ("a", "b"), "false positive rate")
     assert [g.value for g in found.groups] == pytest.approx([1 / 5, 2 / 3])
+
+
+def test_equal_odds_gaps_are_told_alike_with_and_without_weights() -> None:
+    # TPR: 1/3 and 0; FPR: 1 and 2/3, whose difference ends in another digit than 1/3 - 0.
+    rows = evidence([1, 1, 1, 0, 0, 0] * 2, [1, 0, 0, 1, 1, 1, 0, 0, 0, 1, 1, 0], g=["a"] * 6 + ["b"] * 6)
+    for found in (single(ODDS, rows), single(ODDS, weighed(rows, np.ones(12)))):
+        assert found.value == pytest.approx(1 / 3)
+        assert (found.of, [g.value for g in found.groups]) == ("true positive rate", pytest.approx([1 / 3, 0]))
 
 
 @pytest.mark.parametrize("seed", range(6))

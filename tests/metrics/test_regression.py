@@ -114,9 +114,19 @@ def test_metrics_of_decisions_say_why_they_judge_no_amounts() -> None:
         for found in measure(name, rows):
             assert found.value is None
             assert "decisions between two labels" in str(found.reason)
-    everything = measured(rows, build(rows), 0.95)
-    assert {m.metric for m in everything} == set(CATALOGUE)
-    assert {m.metric for m in everything if m.value is not None} >= {*OURS, "min_group_size"}
+
+
+def test_what_judges_something_else_is_measured_only_where_a_gate_asks_for_it() -> None:
+    prices = amounts([1, 2, 3, 4], [1, 2, 3, 5], g=["a", "a", "b", "b"])
+    decisions = evidence([0, 1, 0, 1], score=[0.1, 0.9, 0.2, 0.8], g=["a", "b", "a", "b"])
+    for rows, left_out, kept in ((prices, "roc_auc", {*OURS, "min_group_size"}), (decisions, "rmse", {"roc_auc"})):
+        everything = {m.metric for m in measured(rows, build(rows), 0.95)}
+        assert everything == {m.id for m in CATALOGUE.values() if m.fits(rows)}
+        assert kept <= everything
+        assert left_out not in everything
+        (asked,) = (m for m in measured(rows, build(rows), 0.95, [(left_out, {}, (), False)]) if m.metric == left_out)
+        assert asked.value is None
+        assert asked.reason
 
 
 @pytest.mark.parametrize("name", OURS)

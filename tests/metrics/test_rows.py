@@ -26,7 +26,7 @@ NOT_BY_WEIGHT = {
 
 
 def everything(rows: Evidence) -> tuple[Measurement, ...]:
-    return measure(rows, build(rows), 0.95)
+    return measure(rows, build(rows), 0.95, [(name, {}, (), False) for name in CATALOGUE])
 
 
 NUMBER = st.one_of(st.none(), st.integers(-3, 3), st.floats(allow_nan=False), st.sampled_from([math.inf, -math.inf]))
