@@ -1,1 +1,1 @@
-"""What helps people use the rest: checks of an installation, and text for chat."""
+"""What helps people use the rest: checks of an installation."""

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 from importlib import import_module
-from importlib.metadata import distributions, packages_distributions
+from importlib.metadata import distributions, packages_distributions, requires
 
 OURS = "glassalpha-action"
-EXTRAS = {"pyarrow": "parquet", "psycopg": "postgres"}
+OPTIONAL = re.compile(r"([A-Za-z0-9._-]+).*; extra == ['\"]([a-z]+)['\"]")
+EVERYTHING = "image"
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +46,7 @@ def check() -> Iterator[Finding]:
         "git is installed." if shutil.which("git") else "git is missing: strict audits need it; install it.",
     )
     installed = {d.metadata["Name"].lower() for d in distributions() if d.metadata["Name"]}
-    for package, extra in EXTRAS.items():
+    for package, extra in extras().items():
         there = package in installed
         yield Finding(
             there,
@@ -53,6 +55,12 @@ def check() -> Iterator[Finding]:
             if there
             else f"{package} is not installed; if needed: pip install '{OURS}[{extra}]'.",
         )
+
+
+def extras() -> dict[str, str]:
+    """The packages that serve one format or store only, and the extra that brings each."""
+    found = filter(None, map(OPTIONAL.match, requires(OURS) or ()))
+    return {match[1]: match[2] for match in found if match[2] != EVERYTHING}
 
 
 def _imports(module: str, well: str, otherwise: str) -> Finding:
