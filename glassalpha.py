@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from glassalpha_action import records, registry
-from glassalpha_action.documents import UserError
+from glassalpha_action.documents import UserError, require_day
 
 __all__ = ["Audit", "Registry", "UserError", "audit_predictions", "run_audit"]
 
@@ -124,10 +124,7 @@ def _day(as_of: str | date | None) -> date:
         return _today()
     if isinstance(as_of, date):
         return as_of.date() if isinstance(as_of, datetime) else as_of
-    try:
-        return date.fromisoformat(as_of)
-    except (TypeError, ValueError):
-        raise UserError(f"as_of: {as_of!r} is not a date; write it as YYYY-MM-DD.") from None
+    return require_day(as_of, "as_of")
 
 
 class Registry:

@@ -317,8 +317,11 @@ def _check(document: AuditConfig, tree: Tree) -> None:
         ]
         if data.score_column:
             said.append((("data", "score_column"), "a model of amounts has no scores; name `prediction_column`."))
-    for name in {*(data.feature_columns or ())} & {v for v in roles.values() if v}:
-        said.append((("data", "feature_columns"), f"`{name}` is a feature and plays another role too; remove it here."))
+    said += [
+        (("data", "feature_columns"), f"`{name}` is a feature and plays another role too; remove it here.")
+        for name in dict.fromkeys(data.feature_columns or ())
+        if name in roles.values()
+    ]
     if said:
         problems = []
         for keys, message in said:

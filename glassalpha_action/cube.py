@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from glassalpha_action.evidence import MISSING, Evidence, Floats, Ints, Mass
+from glassalpha_action.vocabulary import AND
 
 GRID = 1_000
 SCALE = 2**32
@@ -18,7 +19,6 @@ SCALE = 2**32
 CHUNK, LARGEST_CHUNK = 1 << 16, 1 << 18
 DENSE_LIMIT = 1 << 20
 MOST_SMALL = 1 << 31
-AND = " & "
 N = TypeVar("N", np.int64, np.float64)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 import re
+import unicodedata
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import date
@@ -14,9 +15,12 @@ import yaml
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Strict, StringConstraints, ValidationError
 from pydantic_core import ErrorDetails
 
+from glassalpha_action.vocabulary import day
+
 SIZE_LIMIT = 1 << 20
 NODE_LIMIT = 100_000
 DEPTH_LIMIT = 40
+UNSEEN = frozenset({"Cc", "Cf", "Cn", "Co", "Cs", "Zl", "Zp"})
 
 KeyPath = tuple[str | int, ...]
 
@@ -29,10 +33,37 @@ class UserError(Exception):
         self.exit_code = exit_code
 
 
+def inert(text: str) -> str:
+    """`text` on one line, with every character that could steer a terminal or turn the reading direction escaped."""
+    if text.isprintable():
+        return text
+    return "".join(c.encode("unicode_escape").decode() if unicodedata.category(c) in UNSEEN else c for c in text)
+
+
 def plain(text: str, most: int = 1000) -> str:
-    """`text` as one line of at most `most` characters, each that does not print (line ends too) as its escape."""
-    line = "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
+    """`text` as one inert line of at most `most` characters."""
+    line = inert(text)
     return line if len(line) <= most else line[: most - 1] + "…"
+
+
+def person(name: str) -> str:
+    """What two spellings of one person's name share: case, width, spaces, a leading @ and hidden characters aside."""
+    wide = unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", name).casefold())
+    seen = "".join(c for c in wide if unicodedata.category(c) != "Cf")
+    return " ".join(seen.split()).lstrip("@ ")
+
+
+def same_person(one: str, *others: str | None) -> bool:
+    """Whether `one` is any of the `others`, however each is written."""
+    return any(other is not None and person(one) == person(other) for other in others)
+
+
+def require_day(text: object, what: str) -> date:
+    """The day written as YYYY-MM-DD; UserError that names `what` otherwise."""
+    try:
+        return day(text)
+    except ValueError:
+        raise UserError(f"{what} must be a day as YYYY-MM-DD, not {plain(repr(text), 80)}.") from None
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,20 +86,11 @@ class DocumentError(UserError):
         super().__init__("\n".join(str(p) for p in self.problems))
 
 
-def _day(value: object) -> date:
-    if not isinstance(value, str) or not re.fullmatch(r"\d{4}-\d{2}-\d{2}", value):
-        raise ValueError("must be a date as YYYY-MM-DD")
-    try:
-        return date.fromisoformat(value)
-    except ValueError:
-        raise ValueError(f"{value} is not a day of the calendar; write it as YYYY-MM-DD") from None
-
-
 Text = Annotated[str, Strict(), StringConstraints(min_length=1, max_length=20_000)]
 Number = Annotated[float, Strict()]
 Whole = Annotated[int, Strict()]
 Flag = Annotated[bool, Strict()]
-Day = Annotated[date, BeforeValidator(_day)]
+Day = Annotated[date, BeforeValidator(day)]
 
 
 class Document(BaseModel):

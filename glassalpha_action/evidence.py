@@ -10,6 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 MISSING = "(missing)"
+# What a missing value is called while it is compared like any other.
+COUNTED = "(missing, counted)"
 NO_MODEL = "the data hold predictions only, so no model was run"
 NO_SHAP = "audit.yaml does not ask for it: set `audit.shap: true`"
 

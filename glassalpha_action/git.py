@@ -53,7 +53,9 @@ def environment(config: Mapping[str, str]) -> dict[str, str]:
     numbered = {
         f"GIT_CONFIG_{part}_{k}": pair[part == "VALUE"] for k, pair in enumerate(pairs) for part in ("KEY", "VALUE")
     }
-    quiet = {"GIT_TERMINAL_PROMPT": "0", "GIT_OPTIONAL_LOCKS": "0", "LANGUAGE": "C", "LC_ALL": "C"}
+    # git takes what trace2 is told from the user's files even where its configuration is given, but not over these.
+    traces = dict.fromkeys(("GIT_TRACE2", "GIT_TRACE2_EVENT", "GIT_TRACE2_PERF"), "0")
+    quiet = {"GIT_TERMINAL_PROMPT": "0", "GIT_OPTIONAL_LOCKS": "0", "LANGUAGE": "C", "LC_ALL": "C"} | traces
     return kept | numbered | quiet | {"GIT_CONFIG_COUNT": str(len(pairs))}
 
 

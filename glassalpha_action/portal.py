@@ -26,6 +26,7 @@ from glassalpha_action.pages import reading, site
 from glassalpha_action.pages.data import Model, Page, Portfolio
 from glassalpha_action.pages.render import compact
 from glassalpha_action.report.html import PLOTLY
+from glassalpha_action.settings import DEFAULT_DATABASE
 
 if TYPE_CHECKING:
     from jinja2 import Environment
@@ -43,7 +44,7 @@ REPORTS = ("html", "pdf")
 class PortalConfig(base.Config):  # type: ignore[no-untyped-call]
     """`plugins: - glassalpha: {...}` in mkdocs.yml; relative paths are relative to that file."""
 
-    database = option.Type(str, default="model_registry.db")
+    database = option.Type(str, default=DEFAULT_DATABASE)
     as_of = option.Optional(option.Type(str))
     reports = option.ListOfItems(option.Choice(REPORTS), default=list(REPORTS))
     cache = option.Type(str, default=".cache/glassalpha/reports")
@@ -64,16 +65,24 @@ class PortalPlugin(BasePlugin[PortalConfig]):  # type: ignore[no-untyped-call]
         config.extra_css.append(f"{PLACE}/portal.css")
         config.extra_javascript.append(f"{PLACE}/portal.js")
         if not config.site_url:
-            config.theme.static_templates.discard("sitemap.xml")
+            # Both hold addresses from the top of a host: where the site does not lie there, they lead nowhere.
+            config.theme.static_templates -= {"sitemap.xml", "404.html"}
         return config
+
+    def on_pre_build(self, *, config: MkDocsConfig) -> None:
+        """Make the pages before MkDocs empties the folder of the site: a registry that cannot be read costs no site."""
+        try:
+            self.portfolio = self._read(config)
+            self.made = site.site(self.portfolio)
+        except UserError as error:
+            raise PluginError(str(error)) from error
 
     def on_files(self, files: Files, config: MkDocsConfig) -> Files:
         """Add every page and download that the registry gives."""
-        try:
-            portfolio = self._read(config)
-            made = site.site(portfolio)
-        except UserError as error:
-            raise PluginError(str(error)) from error
+        portfolio, made = self.portfolio, self.made
+        raw = files.get_file_from_path("sitemap.xml")
+        if raw and not config.site_url and raw.src_dir != config.docs_dir:
+            files.remove(raw)
         self.pages = {path: page for path, page in made.items() if isinstance(page, Page)}
         config.copyright = site.footer(portfolio)
         self.as_of = portfolio.as_of

@@ -5,12 +5,13 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Mapping
-from datetime import date
 from enum import StrEnum
 from pathlib import Path, PurePosixPath
 from typing import Annotated, Any
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, ValidationError
+
+from glassalpha_action.vocabulary import day
 
 DEFAULT_CONFIG = ("**/audit.yaml", "**/*.audit.yaml")
 DEFAULT_DATABASE = "model_registry.db"
@@ -66,8 +67,8 @@ def _inside(value: object) -> object:
 
 
 def _day(value: object) -> object:
-    if value is not None and (len(str(value)) != 10 or date.fromisoformat(str(value)).isoformat() != value):
-        raise ValueError("must be a day as YYYY-MM-DD")
+    if value is not None:
+        day(value)
     return value
 
 
@@ -165,7 +166,7 @@ class Inputs(BaseModel):
         "empty.",
     )
     registry_url: SecretStr = Field(
-        SecretStr("model_registry.db"),
+        SecretStr(DEFAULT_DATABASE),
         description="The registry that modes record and site fill from the ledger: a SQLite file, relative to "
         "working-directory, or the URL of a PostgreSQL database.",
     )
@@ -197,7 +198,6 @@ class Runner(BaseModel):
     repository: str = ""
     run_id: str = ""
     server_url: str = "https://github.com"
-    actor: str = ""
 
     @property
     def run_url(self) -> str:

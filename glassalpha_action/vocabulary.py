@@ -1,10 +1,15 @@
-"""The words of a verdict: outcomes, statuses, severities, comparisons, the units that write numbers, and sentences."""
+"""The words of a verdict: outcomes and statuses and which is worse, severities, comparisons, units, days, sentences."""
 
 from __future__ import annotations
 
 import re
+from datetime import date
 from decimal import Decimal
 from enum import Enum, StrEnum
+
+AND = " & "
+MODEL_PRESENT = "base: model_present"
+RULES_APPLY = "base: rules_apply"
 
 
 class Severity(StrEnum):
@@ -27,6 +32,19 @@ class Outcome(StrEnum):
     ERROR = "ERROR"
 
 
+WORST_OUTCOME_FIRST = (
+    Outcome.FAIL,
+    Outcome.ERROR,
+    Outcome.MISSING,
+    Outcome.INCONCLUSIVE,
+    Outcome.WAIVED,
+    Outcome.PASS,
+    Outcome.NOT_APPLICABLE,
+)
+FAILED = frozenset({Outcome.FAIL, Outcome.ERROR, Outcome.MISSING})
+SATISFIED = frozenset({Outcome.PASS, Outcome.NOT_APPLICABLE})
+
+
 class Status(StrEnum):
     """What an audit came to. An approval is a person's decision and is not among these."""
 
@@ -34,6 +52,10 @@ class Status(StrEnum):
     REVIEW = "REVIEW"
     BLOCKED = "BLOCKED"
     NO_POLICY = "NO_POLICY"
+
+
+# A model that nothing judges is worse than one that a person has to look at: in the action it fails the run.
+WORST_STATUS_FIRST = (Status.BLOCKED, Status.NO_POLICY, Status.REVIEW, Status.PASSED)
 
 
 class Better(Enum):
@@ -101,6 +123,21 @@ class Comparison(StrEnum):
         }[self.value]
 
 
+def day(value: object) -> date:
+    """The day written as YYYY-MM-DD and in no other way; ValueError where it is none."""
+    if not isinstance(value, str) or not re.fullmatch(r"\d{4}-\d{2}-\d{2}", value, re.ASCII):
+        raise ValueError("must be a day as YYYY-MM-DD")
+    try:
+        return date.fromisoformat(value)
+    except ValueError:
+        raise ValueError(f"{value} is not a day of the calendar; write it as YYYY-MM-DD") from None
+
+
+def chance(p_value: float) -> str:
+    """A p-value as a reader needs it: "p = 0.012", and below a thousandth only that."""
+    return "p < 0.001" if p_value < 0.001 else f"p = {p_value:.3f}"
+
+
 def first_sentence(text: str) -> str:
     """The first sentence of a definition: what a reader needs beside the number."""
     return re.split(r"\n\s*\n|(?<=[^\W_][.!?])(?<!e\.g\.)(?<!i\.e\.)(?<!vs\.)\s+", text, maxsplit=1)[0]
@@ -108,7 +145,7 @@ def first_sentence(text: str) -> str:
 
 def failed(severity: str, outcome: str) -> bool:
     """Whether a gate of that severity and outcome counts among the failed ones."""
-    return severity != Severity.info and outcome in {Outcome.FAIL, Outcome.MISSING, Outcome.ERROR}
+    return severity != Severity.info and outcome in FAILED
 
 
 def headline(status: str, enforced: bool) -> str:

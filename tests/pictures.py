@@ -45,7 +45,7 @@ def main() -> None:
         shoot(browser, (ROOT / "build/portal/index.html").as_uri(), "portal.png", 1200, 860)
         page = Path(folder) / "summary.html"
         page.write_text(f"<meta charset=utf-8><style>{STYLE}</style>{html}", encoding="utf-8")
-        shoot(browser, page.as_uri(), "blocked.png", 930, 610)
+        shoot(browser, page.as_uri(), "blocked.png", 930, 640)
         browser.close()
 
 

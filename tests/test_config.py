@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
@@ -113,6 +114,13 @@ def test_all_mistakes_are_reported_at_once(tmp_path: Path) -> None:
     broken = CONFIG.replace("threshold: 0.5", "treshold: 0.5").replace("random_seed: 7", "random_seed: x\noops: 1")
     said = refused(tmp_path, broken.replace("  target_column: repaid\n", "")).splitlines()
     assert [one.split(": ")[0] for one in said] == [f"audit.yaml:{n}" for n in (4, 7, 12, 13)]
+
+
+def test_features_that_play_another_role_are_told_in_the_order_they_are_written(tmp_path: Path) -> None:
+    roles = "  weight_column: w\n  id_column: i\n  prediction_column: p\n"
+    features = "  feature_columns: [w, x, repaid, i, p, score, w]\n"
+    said = refused(tmp_path, CONFIG.replace("  score_column: score\n", f"  score_column: score\n{roles}{features}"))
+    assert re.findall(r"`(\w+)` is a feature", said) == ["w", "repaid", "i", "p", "score"]
 
 
 def test_a_base_is_extended_and_each_mistake_points_into_its_own_file(tmp_path: Path) -> None:

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from datetime import date
 from pathlib import Path
 
 import pytest
@@ -15,6 +16,8 @@ from glassalpha_action.documents import (
     parse,
     plain,
     read_bytes,
+    require_day,
+    same_person,
 )
 
 
@@ -149,3 +152,53 @@ def test_hostile_keys_stay_on_their_line() -> None:
     said = refused('"k\\nq\\e[2J": 1\n"k\\nq\\e[2J": 2\n' + f'"{long}": 1\n' * 2)
     assert len(said.split("\n")) == 2
     assert all(line.isprintable() and len(line) < 1100 for line in said.split("\n"))
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        "jdoe",
+        "JDoe",
+        " jdoe ",
+        "@jdoe",
+        " @ jdoe",
+        "\uff20jdoe",
+        "\uff4a\uff44\uff4f\uff45",
+        "j\u200bdoe",
+        "jdo\u00ade",
+    ],
+)
+def test_one_person_may_be_written_in_several_ways(other: str) -> None:
+    assert same_person(other, "jdoe")
+    assert same_person("jdoe", None, "ada", other)
+
+
+@pytest.mark.parametrize("other", ["jdo", "j doe", "doe", "jdoe@example.org", "", None])
+def test_other_names_are_other_people(other: str | None) -> None:
+    assert not same_person("jdoe", other)
+    assert not same_person("jdoe")
+
+
+def test_a_day_is_written_one_way() -> None:
+    assert require_day("2025-01-05", "x") == date(2025, 1, 5)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "20250105",
+        "2025-W01-1",
+        "2025-1-5",
+        "2025-02-30",
+        "2025-01-05T00:00:00",
+        "\uff12025-01-05",
+        "soon\n",
+        "",
+        None,
+        5,
+    ],
+)
+def test_what_is_no_day_is_refused_in_one_line(text: object) -> None:
+    with pytest.raises(UserError, match=r"^--as-of must be a day as YYYY-MM-DD, not .*\.$") as caught:
+        require_day(text, "--as-of")
+    assert "\n" not in str(caught.value)

@@ -70,6 +70,14 @@ def test_the_origin_is_told_from_the_top(checkout: Path) -> None:
     assert git.origin(checkout.parent) is None
 
 
+@pytest.mark.parametrize("kind", ["normal", "event", "perf"])
+def test_a_trace_is_not_taken_for_an_answer(checkout: Path, monkeypatch: pytest.MonkeyPatch, kind: str) -> None:
+    told = checkout.parent / "gitconfig"
+    run(checkout, "config", "--file", str(told), f"trace2.{kind}Target", "/dev/stdout")
+    monkeypatch.setenv("GIT_CONFIG_GLOBAL", str(told))
+    assert git.ask(checkout / "below", "rev-parse", "--show-prefix") == "below/\n"
+
+
 def test_the_environment_points_git_nowhere_else(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in git.KEPT_VARIABLES:
         monkeypatch.delenv(name, raising=False)
@@ -83,6 +91,6 @@ def test_the_environment_points_git_nowhere_else(monkeypatch: pytest.MonkeyPatch
         "GIT_CONFIG_COUNT": "3", "GIT_CONFIG_KEY_0": "core.fsmonitor", "GIT_CONFIG_VALUE_0": "false",
         "GIT_CONFIG_KEY_1": "core.hooksPath", "GIT_CONFIG_VALUE_1": os.devnull, "GIT_CONFIG_KEY_2": "a.b",
         "GIT_CONFIG_VALUE_2": "c", "GIT_TERMINAL_PROMPT": "0", "GIT_OPTIONAL_LOCKS": "0",
-        "GIT_SSH_COMMAND": "ssh -i key",
+        "GIT_SSH_COMMAND": "ssh -i key", "GIT_TRACE2": "0", "GIT_TRACE2_EVENT": "0", "GIT_TRACE2_PERF": "0",
     }  # fmt: skip
     assert (made["LC_ALL"], made["LANGUAGE"]) == ("C", "C")

@@ -84,8 +84,6 @@ def test_ci_is_what_ci_says(value: str, means: bool) -> None:
 
 
 def test_the_choices_are_those_of_the_rooms_behind_them() -> None:
-    from glassalpha_action.load.model import Trust
     from glassalpha_action.report import FORMATS
 
-    assert [choice.value for choice in settings.Trust] == [choice.value for choice in Trust]
     assert {f".{choice.value}" for choice in settings.Format} <= set(FORMATS)

@@ -2,9 +2,21 @@
 
 from __future__ import annotations
 
+import re
+from pathlib import Path
+
 import pytest
 
-from glassalpha_action.vocabulary import Unit
+from glassalpha_action import pages
+from glassalpha_action.vocabulary import (
+    FAILED,
+    SATISFIED,
+    WORST_OUTCOME_FIRST,
+    WORST_STATUS_FIRST,
+    Outcome,
+    Status,
+    Unit,
+)
 
 
 @pytest.mark.parametrize(
@@ -35,3 +47,20 @@ def test_counts_are_written_whole() -> None:
     assert Unit.rows.show_limit(30.0) == "30"
     assert Unit.rows.show_limit(30.5) == "30.5"
     assert Unit.rows.show_limit(1_000_000.0) == "1,000,000"
+
+
+def test_every_status_and_every_outcome_has_its_place() -> None:
+    assert sorted(WORST_STATUS_FIRST) == sorted(Status)
+    assert sorted(WORST_OUTCOME_FIRST) == sorted(Outcome)
+    assert set(WORST_OUTCOME_FIRST[: len(FAILED)]) == FAILED
+    assert set(WORST_OUTCOME_FIRST[-len(SATISFIED) :]) == SATISFIED
+
+
+def test_what_nothing_judges_is_worse_than_what_a_person_looks_at() -> None:
+    assert WORST_STATUS_FIRST == ("BLOCKED", "NO_POLICY", "REVIEW", "PASSED")
+
+
+def test_the_portals_tables_sort_by_the_same_order() -> None:
+    script = (Path(pages.__file__).parent / "assets/portal.js").read_text(encoding="utf-8")
+    (grade,) = re.findall(r"const grade = \[(.*?)\];", script)
+    assert re.findall(r'"(\w+)"', grade) == list(WORST_STATUS_FIRST)

@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from glassalpha_action.settings import FailOn, Trust
+
 if TYPE_CHECKING:
     from glassalpha_action.config import Config
     from glassalpha_action.policy.schema import LoadedPolicy
@@ -17,8 +19,8 @@ if TYPE_CHECKING:
 
 MODEL_TRUST = click.option(
     "--model-trust",
-    type=click.Choice(["sandbox", "safe", "trusted"]),
-    default="sandbox",
+    type=click.Choice([trust.value for trust in Trust]),
+    default=Trust.sandbox.value,
     show_default=True,
     help="How far a model file that can run code is trusted.",
 )
@@ -56,12 +58,9 @@ def run(
 
 def day(as_of: str | None) -> date:
     """The day of an audit: `as_of`, YYYY-MM-DD, or today. Raises UserError."""
-    from glassalpha_action.documents import UserError
+    from glassalpha_action.documents import require_day
 
-    try:
-        return date.fromisoformat(as_of) if as_of else today()
-    except ValueError:
-        raise UserError(f"--as-of {as_of}: not a date; write it as YYYY-MM-DD.") from None
+    return require_day(as_of, "--as-of") if as_of else today()
 
 
 def policy_path(config: Config, policy: str | None) -> Path | None:
@@ -106,10 +105,11 @@ def write(audit: Audit, outputs: Sequence[Path]) -> list[Path]:
     """Write each report by its extension, and the record beside the first; never fewer than asked."""
     from glassalpha_action.report import write as write_report
 
-    written = [*outputs, *([outputs[0].with_name(f"{outputs[0].stem}.audit.json")] if outputs else [])]
-    for path in dict.fromkeys(written):
+    record = [outputs[0].with_name(f"{outputs[0].stem.removesuffix('.audit')}.audit.json")] if outputs else []
+    written = list(dict.fromkeys([*outputs, *record]))
+    for path in written:
         write_report(audit, path)
-    return list(dict.fromkeys(written))
+    return written
 
 
 def registry_of(config: Config, database: str | None) -> str | None:
@@ -153,8 +153,8 @@ def submit(audit: Audit, config: Config, database: str | None) -> str:
 @MODEL_TRUST
 @click.option(
     "--fail-on",
-    type=click.Choice(["error", "warning", "never"]),
-    default="error",
+    type=click.Choice([level.value for level in FailOn]),
+    default=FailOn.error.value,
     show_default=True,
     help="What exits 1: a blocked audit, one that needs review too, or nothing.",
 )

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from glassalpha_action.load.cubefile import GRIDS
+
 if TYPE_CHECKING:
     import pandas as pd
 
@@ -18,8 +20,8 @@ CONFIG = click.option(
 )
 GRID = click.option(
     "--grid",
-    type=click.Choice(["10", "100", "1000"]),
-    default="1000",
+    type=click.Choice([str(grid) for grid in GRIDS]),
+    default=str(GRIDS[-1]),
     show_default=True,
     help="How many equal score bins; fewer keep more rows where small cells are suppressed.",
 )
@@ -73,6 +75,12 @@ def build(
     write_cells(cells, output)
     rows, every = int(cells["all_rows"].iloc[0]), int(cells["all_cells"].iloc[0])
     click.echo(f"  wrote {output}: {len(cells):,} cells of {int(cells['n'].sum()):,} rows")
+    alone = int((cells["n"] == 1).sum())
+    if alone:
+        click.echo(
+            f"  {alone:,} of the cells hold one row each, and so tell its attributes, label, decision and score bin;\n"
+            "  a smaller --grid, or --suppress-below, leaves fewer of them"
+        )
     if len(cells) < every:
         click.echo(f"  suppressed {every - len(cells):,} cells of {rows - int(cells['n'].sum()):,} rows")
 

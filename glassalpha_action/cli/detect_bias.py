@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import itertools
-import json
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -13,12 +12,12 @@ if TYPE_CHECKING:
     from glassalpha_action.load.dataset import Dataset
     from glassalpha_action.records import Audit, Measurement
 
-CONFIDENCE = 0.95
 SHOWN = 8
 
 
 def measure(found: Dataset, name: str) -> Audit:
     """The data set's measurements, in a record that was judged by nothing and is kept nowhere."""
+    from glassalpha_action.audit import CONFIDENCE
     from glassalpha_action.cube import build
     from glassalpha_action.metrics import CATALOGUE
     from glassalpha_action.metrics import measure as measured
@@ -66,6 +65,7 @@ def detect_bias(
 ) -> None:
     """Show what bias a data set holds before any model."""
     from glassalpha_action.cli.audit import day
+    from glassalpha_action.cli.tables import echo_json
     from glassalpha_action.load.dataset import load
     from glassalpha_action.report.dataset import check_formats, write_dataset
 
@@ -77,7 +77,7 @@ def detect_bias(
     )  # fmt: skip
     record = measure(found, path.name)
     if as_json:
-        click.echo(json.dumps([m.model_dump(mode="json") for m in record.measurements], indent=2))
+        echo_json([m.model_dump(mode="json") for m in record.measurements])
     else:
         click.echo(_text(found, record, target is not None), nl=False)
     for output in outputs:
@@ -87,7 +87,7 @@ def detect_bias(
 
 
 def _text(found: Dataset, record: Audit, labelled: bool) -> str:
-    from glassalpha_action.cli.tables import inert
+    from glassalpha_action.documents import inert
     from glassalpha_action.report.dataset import said
     from glassalpha_action.report.words import name
 

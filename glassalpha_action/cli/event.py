@@ -9,11 +9,14 @@ from typing import Any
 
 import click
 
-from glassalpha_action.cli.registry import as_json, database_option, moment, open_registry
-from glassalpha_action.cli.tables import inert, table
-from glassalpha_action.documents import UserError
+from glassalpha_action.cli.ledger import Opener, moment, recording
+from glassalpha_action.cli.options import as_json, database_option, pair
+from glassalpha_action.cli.registry import open_registry
+from glassalpha_action.cli.tables import echo_json, table
+from glassalpha_action.documents import inert
 from glassalpha_action.governance.events import KINDS
 from glassalpha_action.governance.events import event as made
+from glassalpha_action.registry.rows import event_entry
 
 COLUMNS = ("at", "kind", "subject", "by", "body")
 
@@ -29,13 +32,13 @@ def event() -> None:
 @click.option("--by", required=True, help="Who says so.")
 @click.option("--at", metavar="MOMENT", help="When it happened, UTC as YYYY-MM-DDTHH:MM:SSZ; now where not given.")
 @click.option("--set", "pairs", multiple=True, metavar="NAME=VALUE", help="More about it; a value may be JSON.")
-@database_option
-def add(kind: str, subject: str, by: str, at: str | None, pairs: Sequence[str], database: str | None) -> None:
+@recording
+def add(kind: str, subject: str, by: str, at: str | None, pairs: Sequence[str], book: Opener) -> None:
     """Add an event of KIND about SUBJECT, a model, a team or a policy; `glassalpha event kinds` lists the kinds."""
-    found = made(kind, subject, at=at or moment(), by=by, body=dict(_pair(text) for text in pairs))
-    with open_registry(database) as opened:
-        receipt = opened.record_event(found)
-        anchor = opened.head().anchor
+    found = made(kind, subject, at=at or moment(), by=by, body=dict(_said(text) for text in pairs))
+    with book() as opened:
+        (receipt,) = opened.record([event_entry(found)])
+        anchor = opened.registry.head().anchor
     click.echo(
         f"{inert(kind)} about {inert(subject)}: {'recorded' if receipt.new else 'already there'}, anchor {anchor}"
     )
@@ -51,7 +54,7 @@ def list_events(kind: str | None, subject: str | None, database: str | None, as_
     with open_registry(database) as opened:
         found = opened.events(kind=kind, subject=subject)
     if as_json:
-        click.echo(json.dumps([asdict(one) for one in found], indent=2))
+        echo_json([asdict(one) for one in found])
     elif found:
         rows = [(one.at, one.kind, one.subject, one.by, json.dumps(one.body, ensure_ascii=False)) for one in found]
         click.echo(table([COLUMNS, *rows]), nl=False)
@@ -65,10 +68,8 @@ def kinds() -> None:
     click.echo(table(list(KINDS.items())), nl=False)
 
 
-def _pair(text: str) -> tuple[str, Any]:
-    name, sign, value = text.partition("=")
-    if not (name and sign):
-        raise UserError(f"--set needs NAME=VALUE, not {text!r}")
+def _said(text: str) -> tuple[str, Any]:
+    name, value = pair(text, "--set", empty=True)
     try:
         return name, json.loads(value, parse_constant=_no_number)
     except (ValueError, RecursionError):

@@ -23,7 +23,7 @@ def explain() -> None:
 @explain.command("failed-gate")
 @click.argument("metric")
 def failed_gate(metric: str) -> None:
-    """Explain a failed gate on METRIC; close names are understood."""
+    """Explain a failed gate on METRIC, or a shipped policy's gate of that name; close names are understood."""
     from glassalpha_action.cli.metrics import find
 
     found = find(metric).definition
@@ -56,10 +56,11 @@ def decisions(config_path: Path, output: Path, model_trust: str) -> None:
     feature, in the plain words of `data.dictionary` where it has them. A protected attribute, or a column that
     `data.proxies` declares to stand for one, is never a reason.
     """
+    from glassalpha_action.cli.tables import write_file
     from glassalpha_action.config import load
     from glassalpha_action.documents import UserError
-    from glassalpha_action.load.model import Trust
     from glassalpha_action.load.reasons import reasons
+    from glassalpha_action.settings import Trust
 
     if output.suffix.lower() != ".csv":
         raise UserError(f"--reason-codes {output}: reasons are written as CSV; end the name in .csv.")
@@ -67,11 +68,7 @@ def decisions(config_path: Path, output: Path, model_trust: str) -> None:
     config.spare_inputs(output, "--reason-codes")
     told = reasons(config, Trust(model_trust))
     data = config.document.data
-    try:
-        output.parent.mkdir(parents=True, exist_ok=True)
-        output.write_text(_as_csv(told, data.id_column, data.dictionary), encoding="utf-8", newline="")
-    except OSError as error:
-        raise UserError(f"--reason-codes {output}: cannot be written ({error.strerror}); check the folder.") from None
+    write_file(output, _as_csv(told, data.id_column, data.dictionary).encode())
     click.echo(f"wrote {output}: {len(told):,} decided against")
     if silent := sum(not each.reasons for each in told):
         click.echo(

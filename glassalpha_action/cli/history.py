@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-import json
-from datetime import timedelta
+from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from glassalpha_action.cli.tables import inert, table
-from glassalpha_action.documents import UserError
+from glassalpha_action.cli.options import as_json
+from glassalpha_action.cli.tables import echo_json, table
+from glassalpha_action.documents import UserError, inert
 
 if TYPE_CHECKING:
     from glassalpha_action.records import Audit
-
-as_json = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 
 
 def _history(command: Any) -> Any:
@@ -96,11 +94,6 @@ def suggest(
     return 0
 
 
-def echo_json(value: object) -> None:
-    """Print plain data as JSON."""
-    click.echo(json.dumps(value, indent=2))
-
-
 def read_history(database: str | None, folder: Path | None, last_n_days: int | None) -> list[Audit]:
     """Every audit in `folder` (any *.json of it that ends in audit.json), else on main in the registry.
 
@@ -125,7 +118,7 @@ def _of_folder(folder: Path, last_n_days: int | None) -> list[Audit]:
     found = [read_audit(str(path)) for path in sorted(folder.rglob("*audit.json"))]
     if last_n_days is None:
         return found
-    first = (today() - timedelta(days=last_n_days)).isoformat()
+    first = date.fromordinal(max(1, today().toordinal() - last_n_days)).isoformat()
     return [audit for audit in found if audit.provenance.as_of >= first]
 
 

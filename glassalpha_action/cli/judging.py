@@ -159,8 +159,8 @@ def _subject(config: Config, asked: Asked, policy: LoadedPolicy | None, *, stric
         from glassalpha_action.load.counted import load_cube
 
         return load_cube(config, asked.cube, as_of=day, commit=commit, strict=strict, policy_sha256=digest)
-    from glassalpha_action.load.model import Trust
     from glassalpha_action.load.subject import load
+    from glassalpha_action.settings import Trust
 
     trust = Trust(asked.trust)
     return load(config, as_of=day, commit=commit, strict=strict, trust=trust, policy_sha256=digest)
@@ -281,6 +281,7 @@ def _last_audit(config: Config, rules: Config, asked: Asked) -> tuple[Measuremen
     """The measurements of the last audit of the model in the registry that `rules` names; None where it names none."""
     from glassalpha_action import registry
     from glassalpha_action.cli.audit import registry_of
+    from glassalpha_action.registry.rows import standing
 
     same = rules.document.registry.database == config.document.registry.database
     place = registry_of(config if same else rules, asked.database)
@@ -289,5 +290,5 @@ def _last_audit(config: Config, rules: Config, asked: Asked) -> tuple[Measuremen
     if "://" not in place and not Path(place).is_file():
         return ()
     with registry.connect(place) as kept:
-        rows = kept.history(config.document.model.id)
+        rows = standing(kept.history(config.document.model.id))
         return kept.audit(rows[-1].audit_id).measurements if rows else ()

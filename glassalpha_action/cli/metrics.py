@@ -2,30 +2,63 @@
 
 from __future__ import annotations
 
-import json
+import difflib
+import re
 from typing import TYPE_CHECKING
 
 import click
 
-from glassalpha_action.documents import UserError, nearest
+from glassalpha_action.cli.options import as_json
+from glassalpha_action.cli.tables import echo_json
+from glassalpha_action.documents import UserError
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from glassalpha_action.metrics.catalogue import Metric
+
+SHORTEST = 4
 
 
 def find(name: str) -> Metric:
-    """The metric called `name`, by its name, an alias or something close to one. Raises UserError."""
-    import difflib
+    """The metric called `name`: its id, an alias, its title, or a gate of a shipped policy pack that judges it.
 
+    A part of an id or a misspelling is understood where it can be one metric only; else the UserError names the nearest
+    ones, as an explanation of another metric would be taken for the right one.
+    """
     from glassalpha_action.metrics import ALIASES, CATALOGUE
 
+    asked = _plain(name)
     known = {**{n: n for n in CATALOGUE}, **ALIASES}
-    asked = name.strip().lower().replace("-", "_").replace(" ", "_")
-    close = difflib.get_close_matches(asked, known, n=1, cutoff=0.6)
-    close = close or [n for n in known if asked and asked in n][:1]
-    if not close:
-        raise UserError(f"there is no metric `{name}`{nearest(asked, sorted(CATALOGUE))}")
-    return CATALOGUE[known[close[0]]]
+    exact = {_plain(m.title): m.id for m in CATALOGUE.values()} | known
+    found = {exact[asked]} if asked in exact else _of_gates(asked) or _near(asked, known, 0.9)
+    if len(found) == 1:
+        return CATALOGUE[known[found.pop()]]
+    near = sorted(found) or sorted(_near(asked, known, 0.6))[:3]
+    meant = f"; did you mean {' or '.join(f'`{n}`' for n in near)}?" if near else "."
+    raise UserError(
+        f"there is no metric `{name}`{meant} `glassalpha metrics list` names all, and `glassalpha policy show` the "
+        "metric of each gate."
+    )
+
+
+def _plain(name: str) -> str:
+    """`name` as an id would be written."""
+    return re.sub(r"[^a-z0-9]+", "_", name.lower()).strip("_")
+
+
+def _of_gates(asked: str) -> set[str]:
+    """The metrics of the gates of the shipped packs that have this name or id."""
+    from glassalpha_action.cli.policy import packs, read_policy
+
+    gates = [gate for name, path in packs().items() for gate in read_policy(path, f"pack:{name}").policy.gates]
+    return {gate.metric for gate in gates if asked in {_plain(gate.name), _plain(gate.key)}}
+
+
+def _near(asked: str, known: Mapping[str, str], cutoff: float) -> set[str]:
+    """The metrics with a name that holds `asked` or is spelt much as it is."""
+    close = difflib.get_close_matches(asked, known, n=3, cutoff=cutoff)
+    return {known[name] for name in (*close, *(n for n in known if len(asked) >= SHORTEST and asked in n))}
 
 
 @click.group()
@@ -34,14 +67,14 @@ def metrics() -> None:
 
 
 @metrics.command("list")
-@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+@as_json
 def list_(as_json: bool) -> None:
     """List every metric with its unit, which way is better, and its title."""
     from glassalpha_action.metrics import CATALOGUE
 
     found = [m.definition for m in CATALOGUE.values()]
     if as_json:
-        click.echo(json.dumps([d.model_dump(mode="json") for d in found], indent=2))
+        echo_json([d.model_dump(mode="json") for d in found])
         return
     wide = max(len(d.id) for d in found)
     for family in dict.fromkeys(d.family for d in found):
@@ -52,13 +85,13 @@ def list_(as_json: bool) -> None:
 
 @metrics.command()
 @click.argument("name")
-@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+@as_json
 def show(name: str, as_json: bool) -> None:
     """Show what a metric means, what it needs, and what to do when its gate fails."""
     metric = find(name)
     found = metric.definition
     if as_json:
-        click.echo(json.dumps(found.model_dump(mode="json") | {"params": dict(metric.params)}, indent=2))
+        echo_json(found.model_dump(mode="json") | {"params": dict(metric.params)})
         return
     click.echo(f"{found.title} ({found.id})\n\n{found.definition}\n")
     click.echo(f"Unit: {found.unit.value}. Better: {found.better.value}. Family: {found.family.replace('_', ' ')}.")

@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from glassalpha_action.cli.history import as_json, echo_json, simulate, suggest
-from glassalpha_action.cli.tables import inert, table
-from glassalpha_action.documents import UserError, nearest
+from glassalpha_action.cli.history import simulate, suggest
+from glassalpha_action.cli.options import as_json
+from glassalpha_action.cli.tables import echo_json, table, write_file
+from glassalpha_action.documents import UserError, inert, nearest
 
 if TYPE_CHECKING:
+    from glassalpha_action.metrics.catalogue import Metric
     from glassalpha_action.policy.citations import Citations
     from glassalpha_action.policy.schema import LoadedPolicy
     from glassalpha_action.records import Change, Definition
@@ -59,10 +60,14 @@ def read_policy(path: Path, name: str | None = None) -> LoadedPolicy:
 
 def definitions() -> Mapping[str, Definition]:
     """The definition of every metric, by its name and its aliases."""
+    return {name: metric.definition for name, metric in _metrics().items()}
+
+
+def _metrics() -> Mapping[str, Metric]:
+    """Every metric, by its name and its aliases."""
     from glassalpha_action.metrics import ALIASES, CATALOGUE
 
-    found = {name: metric.definition for name, metric in CATALOGUE.items()}
-    return found | {alias: found[name] for alias, name in ALIASES.items()}
+    return {**CATALOGUE, **{alias: CATALOGUE[name] for alias, name in ALIASES.items()}}
 
 
 def _citations() -> Citations:
@@ -70,15 +75,6 @@ def _citations() -> Citations:
     from glassalpha_action.shipped import policies
 
     return load(policies() / "citations.yaml")
-
-
-def _day(text: str | None) -> date:
-    from glassalpha_action.cli.audit import today
-
-    try:
-        return date.fromisoformat(text) if text else today()
-    except ValueError:
-        raise UserError(f"--as-of {inert(str(text))}: not a date; write it as YYYY-MM-DD.") from None
 
 
 @click.group()
@@ -103,12 +99,13 @@ def lint(paths: Sequence[str], as_of: str | None, fail_on: str, as_json: bool) -
     reviews, comparisons that exclude their own limit, thresholds that chance alone breaks, and citations that no longer
     stand. Exits 2 where there is an error, else 0.
     """
+    from glassalpha_action.cli.audit import day
     from glassalpha_action.metrics.intervals import gap
     from glassalpha_action.policy.lint import lint as examine
 
-    day, known, cited = _day(as_of), definitions(), _citations()
+    checked_on, known, cited = day(as_of), _metrics(), _citations()
     read = [read_named(named) for named in paths]
-    found = [(policy, examine(policy, known, cited, day, gap)) for policy in read]
+    found = [(policy, examine(policy, known, cited, checked_on, gap)) for policy in read]
     findings = [finding for _, some in found for finding in some]
     if as_json:
         names = ("file", "line", "level", "rule", "message")
@@ -135,7 +132,7 @@ def _summary(policy: LoadedPolicy, levels: Sequence[str]) -> str:
 @as_json
 def show(named: str, as_json: bool) -> int:
     """Print a policy's gates, what it extends laid in."""
-    from glassalpha_action.policy.sentences import level
+    from glassalpha_action.policy.wording import limits
 
     loaded, known = read_named(named), definitions()
     found = loaded.policy
@@ -145,7 +142,7 @@ def show(named: str, as_json: bool) -> int:
     click.echo(inert(f"{found.policy_name} {found.version}" + (f" ({found.citation})" if found.citation else "")))
     click.echo(f"sha256 {loaded.sha256}")
     for gate in found.gates:
-        limit = level(gate.threshold, known[gate.metric].unit)
+        limit = limits(gate.threshold, known[gate.metric].unit)
         only = f" (only task: {gate.applies_to.task})" if gate.applies_to else ""
         asks = inert(f"{gate.name}: {gate.metric} {gate.comparison.sign} {limit}".rstrip() + only)
         click.echo(f"  {gate.severity.value:<8} {asks}")
@@ -211,8 +208,7 @@ def _changes(old: str, new: str, waivers: tuple[Path, Path] | None = None) -> li
         for folder in waivers:
             if not folder.is_dir():
                 raise UserError(f"{folder}: there is no such folder of waivers; check the path.")
-        gates = {name: gate for gate in after.policy.gates for name in (gate.name, gate.key)}
-        found += waiver_changes(load(waivers[0]), load(waivers[1]), gates)
+        found += waiver_changes(load(waivers[0]), load(waivers[1]), after.policy.gates)
     order = ("weakened", "strengthened", "neutral")
     return sorted(found, key=lambda change: order.index(change.effect))
 
@@ -296,17 +292,9 @@ def announce(named: str, since: str | None, at: str | None, portal: str | None, 
     if output is None:
         click.echo(text, nl=False)
     else:
-        _write(output, text)
+        write_file(output, text.encode())
         click.echo(f"wrote {output}")
     return 0
-
-
-def _write(path: Path, text: str) -> None:
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(text, encoding="utf-8", newline="\n")
-    except OSError as error:
-        raise UserError(f"{path} cannot be written: {error.strerror}.") from error
 
 
 @policy.command()

@@ -10,13 +10,15 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 
 from glassalpha_action import settings, shipped
-from glassalpha_action.documents import UserError
+from glassalpha_action.cli.folders import replaced
+from glassalpha_action.cli.options import database_option
+from glassalpha_action.documents import UserError, require_day
 
 if TYPE_CHECKING:
     from mkdocs.config.defaults import MkDocsConfig
 
-DEFAULT = "model_registry.db"
 CACHE = Path(".cache/glassalpha/reports")
+PLACE = Path("assets/glassalpha")
 FOLDER = click.Path(file_okay=False, path_type=Path)
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -30,9 +32,9 @@ def _options(command: F) -> F:
         click.option("--reports", type=FOLDER, default=CACHE, show_default=True,
                      help="Where reports are kept, so that an unchanged model's is not made again."),
         click.option("--out", type=FOLDER, default=Path("build/portal"), show_default=True,
-                     help="Where the site goes; a portal that is there is replaced."),
-        click.option("--database", metavar="FILE|URL",
-                     help=f"The registry: a file or sqlite:///file. Else GLASSALPHA_DATABASE, else {DEFAULT}."),
+                     help="Where the site goes. A portal that is there is replaced once the new one is whole; what else "
+                          "lies at the top of that folder stays."),
+        database_option,
     ):  # fmt: skip
         command = add(command)
     return command
@@ -47,7 +49,7 @@ def portal() -> None:
 @_options
 def build_command(database: str | None, out: Path, reports: Path, no_reports: bool, as_of: str | None) -> None:
     """Build the portal: a folder of pages that opens in a browser as it is."""
-    place = build(_database(database), out, as_of, None if no_reports else reports)
+    place = build(database or settings.database(), out, as_of, None if no_reports else reports)
     click.echo(f"The portal is in {place}: open {place / 'index.html'}")
 
 
@@ -59,7 +61,7 @@ def serve(database: str | None, out: Path, reports: Path, no_reports: bool, as_o
     from functools import partial
     from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 
-    place = build(_database(database), out, as_of, None if no_reports else reports)
+    place = build(database or settings.database(), out, as_of, None if no_reports else reports)
     try:
         server = ThreadingHTTPServer(("127.0.0.1", port), partial(SimpleHTTPRequestHandler, directory=str(place)))
     except OSError as error:
@@ -72,10 +74,6 @@ def serve(database: str | None, out: Path, reports: Path, no_reports: bool, as_o
             click.echo("stopped")
 
 
-def _database(given: str | None) -> str:
-    return given or settings.variables().get("GLASSALPHA_DATABASE") or DEFAULT
-
-
 def build(database: str, out: Path, as_of: str | None = None, reports: Path | None = CACHE) -> Path:
     """Build the portal of `database` into `out` and return that folder.
 
@@ -83,33 +81,43 @@ def build(database: str, out: Path, as_of: str | None = None, reports: Path | No
     A mkdocs.yml in the current folder that names our plugin is used, else the one that is shipped. Raises UserError (2)
     where the registry cannot be opened, the day is none, or the site does not build.
     """
-    from mkdocs.commands.build import build as build_site
     from mkdocs.exceptions import MkDocsException
 
-    _check_day(as_of)
+    if as_of is not None:
+        require_day(as_of, "--as-of")
     place = out.resolve()
     _check_out(place)
     problems = _Problems()
     logging.getLogger("mkdocs").addHandler(problems)
     try:
-        config = _config(place)
-        plugin = config.plugins["glassalpha"]
-        plugin.config.database = database if "://" in database else str(Path(database).resolve())
-        if reports is None:
-            plugin.config.reports = []
-        else:
-            plugin.config.cache = str(reports.resolve())
-        plugin.config.as_of = as_of
-        config.plugins.on_startup(command="build", dirty=False)
-        build_site(config)
-        config.plugins.on_shutdown()
+        with replaced(place, PLACE / "entries.txt") as new:
+            _build(new, database, as_of, reports)
     except MkDocsException as error:
         cause = error.__context__.__cause__ if error.__context__ else error.__cause__
         code = cause.exit_code if isinstance(cause, UserError) else 2
         raise UserError(f"the portal was not built: {cause or problems.text() or error}", exit_code=code) from error
+    except OSError as error:
+        said = f"the portal was not built: {error.filename or place}: {error.strerror or error}"
+        raise UserError(said, exit_code=4) from error
     finally:
         logging.getLogger("mkdocs").removeHandler(problems)
     return place
+
+
+def _build(new: Path, database: str, as_of: str | None, reports: Path | None) -> None:
+    from mkdocs.commands.build import build as build_site
+
+    config = _config(new)
+    plugin = config.plugins["glassalpha"]
+    plugin.config.database = database if "://" in database else str(Path(database).resolve())
+    if reports is None:
+        plugin.config.reports = []
+    else:
+        plugin.config.cache = str(reports.resolve())
+    plugin.config.as_of = as_of
+    config.plugins.on_startup(command="build", dirty=False)
+    build_site(config)
+    config.plugins.on_shutdown()
 
 
 class _Problems(logging.Handler):
@@ -139,20 +147,13 @@ def _config(place: Path) -> MkDocsConfig:
     return load_config(str(shipped.mkdocs_config()), site_dir=str(place), strict=True)
 
 
-def _check_day(as_of: str | None) -> None:
-    from datetime import date
-
-    try:
-        sound = as_of is None or date.fromisoformat(as_of).isoformat() == as_of
-    except ValueError:
-        sound = False
-    if not sound:
-        raise UserError(f"--as-of must be a day as YYYY-MM-DD, not {as_of!r}")
-
-
 def _check_out(place: Path) -> None:
     """A folder that holds something other than a portal is not emptied by mistake."""
-    if place.is_dir() and any(place.iterdir()) and not (place / "assets" / "glassalpha").is_dir():
+    if place.exists() and not place.is_dir():
+        raise UserError(f"{place} is a file: name a folder as --out")
+    if Path.cwd().is_relative_to(place):
+        raise UserError(f"{place} is replaced as a whole, and the current folder is in it: build from another folder")
+    if place.is_dir() and any(place.iterdir()) and not (place / PLACE).is_dir():
         raise UserError(
             f"{place} holds files that are not a portal's, and building would delete them: name another --out"
         )

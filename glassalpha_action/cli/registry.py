@@ -2,44 +2,32 @@
 
 from __future__ import annotations
 
-import json
 import re
-import sys
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from datetime import UTC, date, datetime
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 import click
 
 from glassalpha_action import settings
-from glassalpha_action.cli.ledger import also_in_a_ledger, merge, sync
-from glassalpha_action.cli.tables import csv_text, inert, parquet_bytes, table
-from glassalpha_action.documents import UserError
+from glassalpha_action.cli.export import as_dict, export, file_of
+from glassalpha_action.cli.ledger import Opener, also_in_a_ledger, merge, moment, recording, sync
+from glassalpha_action.cli.options import as_json, database_option, pair
+from glassalpha_action.cli.tables import csv_text, echo_json, table
+from glassalpha_action.documents import UserError, inert
 from glassalpha_action.governance.approvals import approved
 from glassalpha_action.policy.rejudge import rejudge
 from glassalpha_action.records import Audit
 from glassalpha_action.registry import Receipt, Registry, Row, Supersedes, connect, transfer
-from glassalpha_action.registry.rows import STAGES, as_sealed
+from glassalpha_action.registry.rows import as_sealed, audit_entry, standing
+from glassalpha_action.report.words import count
 
 AUDIT_LIMIT = 20 << 20
 COLUMNS = ("model_id", "team", "last_audit", "failed_gates", "status")
 WIDTHS = (17, 0, 0, 0, 0)
 HISTORY = ("as_of", "status", "failed_gates", "policy", "audit_id", "remark")
 GATES = ("gate", "outcome", "value", "comparison", "threshold", "attribute", "severity")
-
-F = TypeVar("F", bound=Callable[..., Any])
-
-
-def database_option(command: F) -> F:
-    """The option --database."""
-    return click.option(
-        "--database", metavar="FILE|URL",
-        help="The registry: a file, or postgresql://…; by default $GLASSALPHA_DATABASE, else model_registry.db.",
-    )(command)  # fmt: skip
-
-
-as_json = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 
 
 @click.group()
@@ -49,6 +37,7 @@ def registry() -> None:
 
 registry.add_command(sync)
 registry.add_command(merge)
+registry.add_command(export)
 
 
 @registry.command()
@@ -58,14 +47,13 @@ def init(database: str | None) -> None:
     with open_registry(database, create=True) as opened:
         head = opened.head()
         if head.seq:
-            click.echo(f"{opened.name} is already a registry, {_count(head.seq, 'record')}")
+            click.echo(f"{opened.name} is already a registry, {count(head.seq, 'record')}")
         else:
             click.echo(f"{opened.name} is an empty registry: `glassalpha registry submit AUDIT.json` adds to it")
 
 
 @registry.command()
 @click.argument("audits", nargs=-1, required=True, metavar="AUDIT.json...")
-@database_option
 @click.option("--stage", type=click.Choice(["main", "proposed"]), default="main", show_default=True,
               help="proposed: an audit of a pull request, which does not change a model's standing.")  # fmt: skip
 @click.option("--metadata", multiple=True, metavar="NAME=VALUE", help="Said with the audit, such as team=credit-risk.")
@@ -75,10 +63,11 @@ def init(database: str | None) -> None:
 )
 @click.option("--reason", help="Why it is corrected.")
 @as_json
+@recording
 def submit(
     *,
     audits: Sequence[str],
-    database: str | None,
+    book: Opener,
     stage: Any,
     metadata: Sequence[str],
     author: str | None,
@@ -88,21 +77,22 @@ def submit(
 ) -> None:
     """Add audits to the registry; an audit that is there already is not added again."""
     read = [read_audit(path) for path in audits]
-    said = dict(_pair(text) for text in metadata)
+    for path, audit in zip(audits, read, strict=True):
+        _require_honest(audit, path)
+    said = dict(pair(text, "--metadata") for text in metadata)
     _require_correction(read, supersedes, reason)
     receipts = []
-    with open_registry(database) as opened:
-        corrected = Supersedes(opened.audit(supersedes).audit_id, reason or "") if supersedes else None
-        for audit in read:
-            receipt = opened.submit(
-                audit, stage=stage, recorded_at=moment(), metadata=said, author=author, supersedes=corrected
-            )
+    with book() as opened:
+        corrected = Supersedes(opened.registry.audit(supersedes).audit_id, reason or "") if supersedes else None
+        now = moment()
+        entries = [audit_entry(audit, stage, now, said, author, corrected) for audit in read]
+        for audit, receipt in zip(read, opened.record(entries), strict=True):
             receipts.append(_receipt(audit, receipt))
             if not as_json:
                 click.echo(table([tuple(receipts[-1].values())]).rstrip())
-        anchor = opened.head().anchor
+        anchor = opened.registry.head().anchor
     if as_json:
-        _echo_json({"submitted": receipts, "anchor": anchor})
+        echo_json({"submitted": receipts, "anchor": anchor})
     else:
         click.echo(f"anchor {anchor}")
 
@@ -144,9 +134,9 @@ def list_models(
     found = [row for row in found if status != "APPROVED" or row.shown(live) == "APPROVED"]
     found.sort(key=lambda row: _sort_key(row, sort, live), reverse=reverse)
     if as_json:
-        _echo_json([_as_dict(row, live) for row in found])
+        echo_json([as_dict(row, live) for row in found])
     elif as_csv:
-        click.echo(csv_text([*Row._fields, "shown"], [_as_dict(row, live) for row in found]), nl=False)
+        click.echo(csv_text([*Row._fields, "shown"], [as_dict(row, live) for row in found]), nl=False)
     elif found:
         click.echo(listing(found, live), nl=False)
     elif empty:
@@ -168,12 +158,11 @@ def show(name: str, database: str | None, as_json: bool) -> None:
         rows = opened.history(name) or opened.history(name, stage="proposed")
         if not rows and not re.fullmatch(r"[0-9a-f]{6,64}", name):
             raise UserError(f"the registry holds no model {name!r}: `glassalpha registry list` shows them")
-        corrected = {row.supersedes for row in rows}
-        standing = [row for row in rows if row.audit_id not in corrected]
-        audit = opened.audit(standing[-1].audit_id if standing else name)
+        left = standing(rows)
+        audit = opened.audit(left[-1].audit_id if left else name)
         live = approved(opened)
     if as_json:
-        _echo_json(audit.model_dump(mode="json"))
+        echo_json(audit.model_dump(mode="json"))
     else:
         click.echo(_described(audit, rows, live), nl=False)
 
@@ -197,28 +186,7 @@ def verify(database: str | None, anchor: str | None) -> None:
         for problem in problems[1:]:
             click.echo(inert(problem), err=True)
         raise UserError(f"{name} is broken: {inert(problems[0])}", exit_code=5)
-    click.echo(f"{name} is whole: {_count(head.seq, 'record')}, anchor {head.anchor}")
-
-
-@registry.command()
-@database_option
-@click.option("--format", "kind", type=click.Choice(["csv", "jsonl", "parquet"]), default="csv", show_default=True,
-              help="csv: formulas and control characters made inert, for spreadsheets; the others: exact.")  # fmt: skip
-@click.option("--output", metavar="FILE", help="Where to write; the terminal where it is not given.")
-def export(database: str | None, kind: str, output: str | None) -> None:
-    """Write every audit, one line each, in the order of the chain; those that were corrected too."""
-    if kind == "parquet" and output is None:
-        raise UserError("Parquet is not for a terminal: name a file with --output")
-    with open_registry(database) as opened, opened.reading():
-        rows = [row for stage in STAGES for row in opened.query_all(latest=False, superseded=True, stage=stage)]
-        live = approved(opened)
-    cells = [_as_dict(row, live) for row in sorted(rows, key=lambda row: row.seq)]
-    content = _exported(kind, cells)
-    if output is None:
-        sys.stdout.write(content.decode())
-    else:
-        _write(Path(output), content, beside=url_of(database))
-        click.echo(f"wrote {_count(len(cells), 'audit')} to {inert(output)}")
+    click.echo(f"{name} is whole: {count(head.seq, 'record')}, anchor {head.anchor}")
 
 
 @registry.command()
@@ -226,13 +194,13 @@ def export(database: str | None, kind: str, output: str | None) -> None:
 @click.option("--to", "target", required=True, metavar="FILE|URL", help="Where to; made if it is not there.")
 def migrate(source: str, target: str) -> None:
     """Copy a registry into another, of either kind, and prove the copy by the digest of every record."""
-    if _file(source) == _file(target):
+    if file_of(source) == file_of(target):
         raise UserError("a registry cannot be copied to itself: name another one with --to")
     with _connect(source) as old, _connect(target, create=True) as new:
         added = transfer.migrate(old, new)
         head = new.head()
         name = new.name
-    click.echo(f"{name} is a copy: {_count(added, 'record')} added, {_count(head.seq, 'record')}, anchor {head.anchor}")
+    click.echo(f"{name} is a copy: {count(added, 'record')} added, {count(head.seq, 'record')}, anchor {head.anchor}")
 
 
 def listing(rows: Iterable[Row], live: frozenset[str] = frozenset()) -> str:
@@ -292,17 +260,8 @@ def _connect(url: str, *, create: bool = False) -> Registry:
     return connect(url, create=create, clock=_today)
 
 
-def moment() -> str:
-    """Now, as records write it."""
-    return _now().strftime("%Y-%m-%dT%H:%M:%SZ")
-
-
-def _now() -> datetime:
-    return datetime.now(UTC)
-
-
 def _today() -> date:
-    return _now().date()
+    return datetime.now(UTC).date()
 
 
 def _read(name: str) -> bytes:
@@ -335,11 +294,14 @@ def read_audit(name: str) -> Audit:
     return audit
 
 
-def _pair(text: str) -> tuple[str, str]:
-    name, sign, value = text.partition("=")
-    if not (name and sign and value):
-        raise UserError(f"--metadata needs NAME=VALUE with both, not {text!r}")
-    return name, value
+def _require_honest(audit: Audit, name: str) -> None:
+    """Raise UserError (5) where judging the audit again comes to something else than it says."""
+    if wrong := rejudge(audit):
+        raise UserError(
+            f"{inert(name)}: the audit does not follow from its own measurements and policy ({inert(wrong[0])}): run "
+            "it again",
+            exit_code=5,
+        )
 
 
 def _receipt(audit: Audit, receipt: Receipt) -> dict[str, str]:
@@ -361,36 +323,3 @@ def _require_correction(read: Sequence[Audit], supersedes: str | None, reason: s
 def _sort_key(row: Row, column: str, live: frozenset[str]) -> tuple[object, ...]:
     value = row.shown(live) if column == "status" else getattr(row, "as_of" if column == "last_audit" else column)
     return value is None, value if value is not None else "", row.model_id
-
-
-def _exported(kind: str, cells: Sequence[Mapping[str, Any]]) -> bytes:
-    names = [*Row._fields, "shown"]
-    if kind == "parquet":
-        return parquet_bytes(names, cells)
-    return (csv_text(names, cells) if kind == "csv" else "".join(json.dumps(row) + "\n" for row in cells)).encode()
-
-
-def _file(url: str) -> Path:
-    """The file that holds a registry in SQLite; no such file for another."""
-    return Path(url.removeprefix("sqlite:///")).resolve()
-
-
-def _write(path: Path, content: bytes, beside: str) -> None:
-    if path.resolve() == _file(beside):
-        raise UserError(f"{path} is the registry itself: write the export to another file")
-    try:
-        path.write_bytes(content)
-    except OSError as error:
-        raise UserError(f"{path} cannot be written: {error.strerror}") from error
-
-
-def _as_dict(row: Row, live: frozenset[str]) -> dict[str, Any]:
-    return row._asdict() | {"metadata": dict(row.metadata), "shown": row.shown(live)}
-
-
-def _echo_json(value: object) -> None:
-    click.echo(json.dumps(value, indent=2))
-
-
-def _count(number: int, noun: str) -> str:
-    return f"{number:,} {noun}" if number == 1 else f"{number:,} {noun}s"

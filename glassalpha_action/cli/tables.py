@@ -1,4 +1,4 @@
-"""Rows as text for a terminal and for a spreadsheet, with names from data made inert."""
+"""Rows as text for a terminal and for a spreadsheet, with names from data made inert; plain data as JSON; files."""
 
 from __future__ import annotations
 
@@ -7,17 +7,14 @@ import io
 import json
 import unicodedata
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
+import click
+
+from glassalpha_action.documents import UserError, inert
+
 WIDEST, WIDEST_LAST = 60, 500
-FORMULA = ("=", "+", "-", "@", "＝", "＋", "－", "＠")
-
-
-def inert(text: str) -> str:
-    """`text` with every character that could steer a terminal or turn the reading direction written as its escape."""
-    if text.isascii() and text.isprintable():
-        return text
-    return "".join(c if unicodedata.category(c)[0] != "C" and c not in "\u2028\u2029" else _escape(c) for c in text)
 
 
 def table(rows: Sequence[Sequence[str]], widths: Sequence[int] = ()) -> str:
@@ -35,45 +32,54 @@ def table(rows: Sequence[Sequence[str]], widths: Sequence[int] = ()) -> str:
 
 def csv_text(names: Sequence[str], rows: Sequence[Mapping[str, Any]]) -> str:
     """Rows as CSV with a header; a text that a spreadsheet would take for a formula gets an apostrophe before it."""
+    from glassalpha_action.report.words import cell
+
+    def written(value: object) -> object:
+        text = (json.dumps(value) if value else "") if isinstance(value, dict) else value
+        return cell(text) if isinstance(text, str) else text
+
     out = io.StringIO()
     writer = csv.writer(out, lineterminator="\n")
-    writer.writerow([_csv_cell(name) for name in names])
-    writer.writerows([_csv_cell(row[name]) for name in names] for row in rows)
+    writer.writerow(map(written, names))
+    writer.writerows([written(row[name]) for name in names] for row in rows)
     return out.getvalue()
 
 
-def parquet_bytes(names: Sequence[str], rows: Sequence[Mapping[str, Any]]) -> bytes:
-    """Rows as a Parquet file, every value as it is; a mapping becomes its JSON text."""
-    from glassalpha_action.documents import UserError
+def parquet_bytes(kinds: Mapping[str, type], rows: Sequence[Mapping[str, Any]]) -> bytes:
+    """Rows as a Parquet file, every value as it is; a mapping becomes its JSON text.
 
+    `kinds` are the columns, each of int, bool or str, whether or not a row has a value in it: such files unite.
+    """
     try:
         import pyarrow
         from pyarrow import parquet
     except ImportError as error:
         raise UserError("Parquet needs pyarrow: pip install 'glassalpha-action[parquet]'") from error
 
-    columns = {name: [json.dumps(v) if isinstance(v := row[name], dict) else v for row in rows] for name in names}
+    arrow = {int: pyarrow.int64(), bool: pyarrow.bool_(), str: pyarrow.string()}
+    columns = {name: [json.dumps(v) if isinstance(v := row[name], dict) else v for row in rows] for name in kinds}
     sink = pyarrow.BufferOutputStream()
-    parquet.write_table(pyarrow.table(columns), sink)
+    parquet.write_table(pyarrow.table(columns, pyarrow.schema([(n, arrow[kind]) for n, kind in kinds.items()])), sink)
     return bytes(sink.getvalue().to_pybytes())
 
 
-def _csv_cell(value: object) -> object:
-    if isinstance(value, dict):
-        value = json.dumps(value) if value else ""
-    if not isinstance(value, str):
-        return value
-    return "'" + inert(value) if value.lstrip().startswith(FORMULA) else inert(str(value))
+def echo_json(value: object) -> None:
+    """Print plain data as JSON."""
+    click.echo(json.dumps(value, indent=2))
+
+
+def write_file(path: Path, content: bytes) -> None:
+    """Write a file, and the folder that it is to lie in; UserError where that cannot be."""
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(content)
+    except OSError as error:
+        raise UserError(f"{path} cannot be written: {error.strerror}") from error
 
 
 def _cell(text: str, widest: int) -> str:
     shown = inert(text).replace("|", "\\|")
     return shown if len(shown) <= widest else shown[: widest - 1] + "…"
-
-
-def _escape(character: str) -> str:
-    code = ord(character)
-    return f"\\x{code:02x}" if code < 0x100 else f"\\u{code:04x}" if code < 0x10000 else f"\\U{code:08x}"
 
 
 def _width(text: str) -> int:

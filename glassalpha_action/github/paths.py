@@ -6,9 +6,8 @@ import os
 from pathlib import Path
 
 from glassalpha_action.documents import UserError, plain
+from glassalpha_action.registry import file_name
 from glassalpha_action.settings import Settings
-
-SQLITE_URL = "sqlite:///"
 
 
 def from_workspace(settings: Settings, path: str) -> str | None:
@@ -20,8 +19,7 @@ def from_workspace(settings: Settings, path: str) -> str | None:
 
 def registry_file(settings: Settings) -> Path | None:
     """The registry's file, relative to the current folder; None where the registry is a server's."""
-    url = settings.inputs.registry_url.get_secret_value()
-    file = url[len(SQLITE_URL) :] if url.lower().startswith(SQLITE_URL) else url
+    file = file_name(settings.inputs.registry_url.get_secret_value())
     return None if "://" in file else Path(file)
 
 

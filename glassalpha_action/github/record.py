@@ -33,7 +33,6 @@ NO_LEDGER = "none"
 PUBLISHED = "-db"
 OWNER_AND_NAME = re.compile(r"[A-Za-z0-9-]+/(?!\.{1,2}\Z)[A-Za-z0-9._-]+")
 HEADS = "refs/heads/"
-# The change under audit writes the templates, and everyone reads the records.
 
 
 @dataclass(frozen=True)
@@ -135,13 +134,13 @@ def _show(run: Run, settings: Settings, place: Ledger, now: str) -> Run:
     """Fill the registry from the ledger and publish it; the audits are recorded whatever comes of it."""
     try:
         _refuse_a_linked_registry(settings)
-        head = place.fill(settings.inputs.registry_url.get_secret_value())
+        place.fill(settings.inputs.registry_url.get_secret_value())
         with TemporaryDirectory(prefix="glassalpha-registry-") as folder:
             file = registry_file(settings)
             if file is None:
                 file = Path(folder, FILE)
-                head = place.fill(str(file))
-            publish(place.remote, file, head, recorded_at=now, branch=f"{place.branch}{PUBLISHED}", token=place.token,
+                place.fill(str(file))
+            publish(place.remote, file, recorded_at=now, branch=f"{place.branch}{PUBLISHED}", token=place.token,
                     patience=place.patience)  # fmt: skip
     except TooLargeError as error:
         # It stays so for ever, and only the download is missing: no reason for the job to fail each time.
@@ -179,7 +178,7 @@ def _refuse_a_linked_registry(settings: Settings) -> None:
 
 def _metadata(result: Result, activity: Activity, settings: Settings) -> Mapping[str, str]:
     """What the audit file asks to keep, and where the audit came from."""
-    config = load(Path(result.config).relative_to(settings.inputs.working_directory))
+    config = load(Path(result.path))
     kept = recorded_metadata(config, variables())
     runner = settings.runner
     facts = {

@@ -10,9 +10,8 @@ from dataclasses import asdict, dataclass
 from glassalpha_action.documents import DocumentError, Problem, UserError
 from glassalpha_action.records import Audit, Verdict
 from glassalpha_action.registry import Receipt
-from glassalpha_action.vocabulary import Severity, Status
+from glassalpha_action.vocabulary import WORST_STATUS_FIRST, Severity
 
-STATUS_RANK = (Status.PASSED, Status.REVIEW, Status.NO_POLICY, Status.BLOCKED)
 SHOWN = {"gate", "metric", "severity", "outcome", "value", "threshold", "comparison", "attribute", "groups", "message"}
 PLACE = re.compile(r"([^:\n]+):(\d+): (.+)", re.DOTALL)
 
@@ -21,8 +20,9 @@ PLACE = re.compile(r"([^:\n]+):(\d+): (.+)", re.DOTALL)
 class Result:
     """One audit file: its Audit and reports, or what was wrong. Paths are relative to the workspace.
 
-    `policy_file` is the policy's own file, None where it does not lie in the workspace. `gone` says that only the base
-    commit has the audit file.
+    `path` is the audit file's from the current folder, which may be reached through a link. `policy_file` is the
+    policy's own file, None where it does not lie in the workspace. `gone` says that only the base commit has the audit
+    file.
     """
 
     config: str
@@ -32,6 +32,7 @@ class Result:
     problems: tuple[Problem, ...] = ()
     exit_code: int = 0
     gone: bool = False
+    path: str = ""
 
 
 @dataclass(frozen=True)
@@ -69,7 +70,7 @@ class Run:
         """The worst status of all; ERROR where anything could not be audited, empty where nothing was to be."""
         if self.problems or any(result.problems for result in self.results):
             return "ERROR"
-        return max((audit.status for audit in self.audits), key=STATUS_RANK.index, default="")
+        return min((audit.status for audit in self.audits), key=WORST_STATUS_FIRST.index, default="")
 
 
 def problems(error: UserError, folder: str = "") -> tuple[Problem, ...]:

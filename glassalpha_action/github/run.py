@@ -124,12 +124,12 @@ def _audit_one(config: str, out: Path, settings: Settings, tools: Tools, *, gone
     except UserError as error:
         tools.say(f"{place}: {error}")
         told = problems(error, settings.inputs.working_directory)
-        return Result(place, problems=told, exit_code=error.exit_code, gone=gone)
+        return Result(place, problems=told, exit_code=error.exit_code, gone=gone, path=config)
     tools.say(f"{place}: {audit.headline}")
     written = tuple(found for path in reports if (found := from_workspace(settings, path.as_posix())))
     policy = tools.policy(Path(config)) if audit.policy and not gone else None
     policy_file = from_workspace(settings, policy.as_posix()) if policy else None
-    return Result(place, audit, policy_file, written, exit_code=tools.exit_code(audit), gone=gone)
+    return Result(place, audit, policy_file, written, exit_code=tools.exit_code(audit), gone=gone, path=config)
 
 
 def _write_all(audit: Audit, reports: Iterable[Path]) -> None:

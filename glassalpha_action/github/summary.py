@@ -10,19 +10,19 @@ from glassalpha_action.github.result import Result, Run, sentence
 from glassalpha_action.records import Audit
 from glassalpha_action.report import background, rules, verdicts, words
 from glassalpha_action.report.markdown import BREAKS, MARKS, escape, prose
-from glassalpha_action.vocabulary import Status
+from glassalpha_action.vocabulary import WORST_STATUS_FIRST, Status
 
 LIMIT = 900 * 1024
 CELL = 400
+SENTENCE = 800
 NOTICE = 400
-WORST_FIRST = (Status.BLOCKED, Status.NO_POLICY, Status.REVIEW, Status.PASSED)
 COUNTED = {
     Status.BLOCKED: "blocked",
     Status.NO_POLICY: "without a policy",
     Status.REVIEW: "in need of review",
     Status.PASSED: "passed",
 }
-FAILED = ("Gate", "Result", "Value", "Required", "Group", "How to fix it")
+FAILED = ("Gate", "Result", "Why, and what to do")
 CHANGES = ("Effect", "What this change does to the rules")
 WAIVERS = ("Waiver", "State", "Gate", "Asked for by", "Approved by", "Last day", "Ceiling", "Reason")
 GATES = ("Gate", "Result", "Value", "Interval", "Required", "Group", "n")
@@ -65,7 +65,7 @@ def render_summary(run: Run, limit: int = LIMIT) -> str:
         if result.problems:
             sheet.add(f"\n## ! Not audited: {_cell(result.config)}\n\n")
             sheet.add_all(f"* {_cell(sentence(p))}\n" for p in result.problems)
-    judged = sorted((r for r in run.results if r.audit), key=lambda r: WORST_FIRST.index(_status(r)))
+    judged = sorted((r for r in run.results if r.audit), key=lambda r: WORST_STATUS_FIRST.index(_status(r)))
     attention = [r for r in judged if _status(r) is not Status.PASSED or _made(r).changes]
     for result in attention:
         sheet.add_all(_failures(result))
@@ -86,7 +86,7 @@ def _headline(run: Run) -> str:
     broken = sum(bool(result.problems) for result in run.results)
     found = Counter(audit.status for audit in run.audits if audit.enforced)
     found_not = sum(not audit.enforced for audit in run.audits)
-    told = [f"{found[status]} {COUNTED[status]}" for status in WORST_FIRST if found[status]]
+    told = [f"{found[status]} {COUNTED[status]}" for status in WORST_STATUS_FIRST if found[status]]
     told += [f"{found_not} not enforced"] if found_not else []
     told += [f"{broken} not audited"] if broken else []
     worst = run.status
@@ -115,18 +115,17 @@ def _failures(result: Result) -> list[str]:
     stamp = f" **{banner.stamp}**" if banner.stamp else ""
     title = _cell(words.name(f"{audit.model.name} ({audit.model.id})" if audit.model.name else audit.model.id))
     parts = [f"\n## {banner.look.icon} {_cell(banner.word)}: {title}\n\n", f"{_cell(banner.sentence)}{stamp}\n\n"]
-    rows = [
-        (g.name, _outcome(g), g.value, g.required, g.group, _said(g.step or g.message))
-        for g in verdicts.attention(audit)
-    ]
-    rows += [
-        (words.requirement(r.name), _word(words.UNMET), "", "", "", _said(r.message))
-        for r in audit.requirements
-        if not r.met
-    ]
+    rows = [(words.requirement(r.name), _word(words.UNMET), _said(r.message)) for r in audit.requirements if not r.met]
+    rows += [(g.name, f"{_outcome(g)}, {g.severity}", _found(g)) for g in verdicts.attention(audit)]
     parts += _table(FAILED, rows) if rows else []
     parts += [*("\n" * bool(banner.notes)), *(f"* {_cell(note)}\n" for note in banner.notes)]
     return [*parts, *_changes(audit)]
+
+
+def _found(gate: verdicts.Gate) -> str:
+    """The verdict's own sentences, and what to do next."""
+    found = _said(words.sentence(gate.message), SENTENCE)
+    return found + " **Next step:** " + _said(gate.step) if gate.step else found
 
 
 def _changes(audit: Audit) -> list[str]:
@@ -193,9 +192,9 @@ def _cell(value: object) -> str:
     return str(value if hasattr(value, "__html__") else escape(words.clip(str(value), CELL)))
 
 
-def _said(sentence: str) -> str:
+def _said(sentence: str, limit: int = CELL) -> str:
     """A sentence for one line of Markdown, inert and short, in which `code` stands as code."""
-    return prose(words.clip(sentence, CELL))
+    return prose(words.clip(sentence, limit))
 
 
 def _inline(value: str) -> str:

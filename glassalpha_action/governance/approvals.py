@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-import unicodedata
 from collections.abc import Iterable, Sequence
 from itertools import groupby
 
+from glassalpha_action.documents import person, same_person
 from glassalpha_action.registry import Event, Registry, Row
-from glassalpha_action.vocabulary import Status
+from glassalpha_action.registry.rows import standing
+from glassalpha_action.vocabulary import WORST_STATUS_FIRST, Status
 
 FAMILY = "approval"
 GRANTED, REJECTED, REVOKED, REQUESTED = (f"{FAMILY}.{end}" for end in ("granted", "rejected", "revoked", "requested"))
 DECISIONS = {GRANTED, REJECTED, REVOKED}
-WORST_LAST = (Status.PASSED, Status.REVIEW, Status.BLOCKED, Status.NO_POLICY)
 SELF_DECLARED = "self-declared"
 
 
@@ -32,9 +32,9 @@ def refusal(row: Row, by: str) -> str | None:
         (row.stage != "main", "it was only proposed: approve the audit on main"),
         (row.profile == "dev", "it is a dev-profile audit, which is not for approval: run the full audit"),
         (not approvable, f"its status is {row.headline}: only PASSED and REVIEW can be approved"),
-        (not by.strip(), "an approval needs a name"),
-        (_same(by, row.owner), f"{by} owns the model: another person must approve it"),
-        (_same(by, row.author), f"{by} made the change that was audited: another person must approve it"),
+        (not person(by), "an approval needs a name"),
+        (same_person(by, row.owner), f"{by} owns the model: another person must approve it"),
+        (same_person(by, row.author), f"{by} made the change that was audited: another person must approve it"),
     )
     return next((why for broken, why in rules if broken), None)
 
@@ -57,16 +57,17 @@ def live(events: Iterable[Event], rows: Sequence[Row]) -> frozenset[str]:
     """The ids of the audits among `rows` that a live approval covers: the one approved, and equal or better ones since.
 
     `events` are in the order of the chain, `rows` the audits on main by model, oldest first. The last decision on a
-    model holds. An approval is void once the model's or the policy's digest changes, a later audit is worse or this one
-    is superseded; where the audit knows no digest of the model, any later audit voids it. Dev audits change nothing.
+    model holds; an approval only where no rejection or revocation is dated later, as in registries that were merged. It
+    is void once the model's or the policy's digest changes, a later audit is worse or this one is superseded; where the
+    audit knows no digest of the model, any later audit voids it. Dev audits change nothing.
     """
-    last = {event.subject: event for event in events if event.kind in DECISIONS}
-    gone = {row.supersedes for row in rows}
-    standing = (row for row in rows if row.audit_id not in gone)
+    decisions = [event for event in events if event.kind in DECISIONS]
+    last = {event.subject: event for event in decisions}
+    overtaken = {event.subject for event in decisions if event.kind != GRANTED and event.at > last[event.subject].at}
     return frozenset(
         audit_id
-        for model, own in groupby(standing, key=lambda row: row.model_id)
-        if model in last and last[model].kind == GRANTED
+        for model, own in groupby(standing(rows), key=lambda row: row.model_id)
+        if model in last and last[model].kind == GRANTED and model not in overtaken
         for audit_id in _covered(last[model], list(own))
     )
 
@@ -92,12 +93,4 @@ def _said(event: Event) -> tuple[object, object]:
 
 
 def _badness(row: Row) -> tuple[int, int]:
-    return WORST_LAST.index(row.status), row.failed_gates
-
-
-def _same(one: str, other: str | None) -> bool:
-    return other is not None and _plain(one) == _plain(other)
-
-
-def _plain(name: str) -> str:
-    return " ".join(unicodedata.normalize("NFKC", name).casefold().lstrip("@").split())
+    return -WORST_STATUS_FIRST.index(row.status), row.failed_gates

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import math
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -12,8 +13,9 @@ from numpy.typing import NDArray
 
 from glassalpha_action.config import Config, DataBlock, ModelBlock, ProtectedAttribute
 from glassalpha_action.documents import UserError, nearest, plain
-from glassalpha_action.evidence import MISSING, Attribute, Codes, Flags, Floats, Ints
+from glassalpha_action.evidence import COUNTED, MISSING, Attribute, Codes, Flags, Floats, Ints
 from glassalpha_action.records import AttributeSummary, DataSummary, Level
+from glassalpha_action.vocabulary import AND
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -225,8 +227,13 @@ def attribute_of(config: Config, table: pd.DataFrame, name: str, how: ProtectedA
 def checked_attribute(
     config: Config, name: str, how: ProtectedAttribute, levels: tuple[str, ...], codes: Codes
 ) -> Attribute:
-    """An attribute of these levels, `(missing)` being the code after the last. Raises UserError for too many."""
+    """An attribute of these levels, `(missing)` being the code after the last.
+
+    Raises UserError for too many levels, or names that would be taken for something else.
+    """
     keys = ("data", "protected_attributes", name)
+    if why := mistakable(name, levels):
+        raise config.error(why, *keys)
     if len(levels) > MOST_LEVELS:
         raise config.error(
             f"`{name}` has {len(levels):,} levels, more than the {MOST_LEVELS:,} that can be compared; "
@@ -238,6 +245,16 @@ def checked_attribute(
     if codes.size and codes.max() == len(levels):
         levels = (*levels, MISSING)
     return Attribute(name, levels, codes, how.reference)
+
+
+def mistakable(name: str, levels: Iterable[str]) -> str | None:
+    """Why an attribute would be taken for several combined, or a level for a missing value, which gaps leave out."""
+    if AND in name:
+        return f"the name `{name}` holds `{AND}`, which stands between attributes combined; rename the column."
+    level = next((level for level in levels if {MISSING, COUNTED} & {*level.split(AND)}), None)
+    if level is None:
+        return None
+    return f"`{name}` has a level `{level[:80]}`, which reads as a missing value and would not be compared; rename it."
 
 
 def level_names(bins: tuple[float, ...], labels: tuple[str, ...] | None) -> tuple[str, ...]:

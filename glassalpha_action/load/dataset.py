@@ -12,7 +12,7 @@ import numpy as np
 
 from glassalpha_action.documents import UserError, nearest, plain
 from glassalpha_action.evidence import MISSING, Attribute, Evidence, Feature
-from glassalpha_action.load.data import MANY_LEVELS, MOST_LEVELS, coded
+from glassalpha_action.load.data import MANY_LEVELS, MOST_LEVELS, coded, mistakable
 from glassalpha_action.load.features import feature_of, features_of, is_number
 from glassalpha_action.load.provenance import file_sha256, predictions_sha256, tool_version, versions
 from glassalpha_action.load.table import Wanted, column_names, read_table
@@ -165,6 +165,8 @@ def _quartiles(name: str, feature: Feature) -> Attribute:
 
 
 def _whole(name: str, levels: tuple[str, ...], codes: np.ndarray) -> Attribute:
+    if why := mistakable(name, levels):
+        raise UserError(f"--protected: {plain(why)}")
     if codes.size and codes.max() == len(levels):
         levels = (*levels, MISSING)
     return Attribute(name, levels, codes)

@@ -6,7 +6,6 @@ import importlib.util
 import pickle
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
-from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -15,6 +14,7 @@ import numpy as np
 from glassalpha_action.documents import UserError
 from glassalpha_action.load import sandbox
 from glassalpha_action.load.conversation import SandboxError
+from glassalpha_action.settings import Trust
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -22,14 +22,6 @@ if TYPE_CHECKING:
 SHOWN_CAP = 300
 LFS_POINTER = b"version https://git-lfs.github.com/spec/"
 PREDICTIONS = "give the predictions in a column of the data (data.score_column)"
-
-
-class Trust(StrEnum):
-    """How far a model file that can run code is trusted."""
-
-    sandbox = "sandbox"
-    safe = "safe"
-    trusted = "trusted"
 
 
 @dataclass(frozen=True, slots=True)

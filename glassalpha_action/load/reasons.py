@@ -14,13 +14,14 @@ from glassalpha_action.evidence import Flags, Floats, Ints
 from glassalpha_action.load import data as rows
 from glassalpha_action.load.explaining import Explanations, require_shap
 from glassalpha_action.load.features import weights_of
-from glassalpha_action.load.model import Explain, Scores, Trust, score
+from glassalpha_action.load.model import Explain, Scores, score
 from glassalpha_action.load.sandbox import Explained
 from glassalpha_action.load.scoring import favorable_of
 from glassalpha_action.load.subject import wanted_columns
 from glassalpha_action.load.table import Wanted, column_names, read_table
 from glassalpha_action.load.variants import Variants
 from glassalpha_action.metrics.explainability import strongest
+from glassalpha_action.settings import Trust
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -14,10 +14,11 @@ from glassalpha_action.evidence import NO_MODEL, Flags, Floats, Probes, Referenc
 from glassalpha_action.load.data import THRESHOLD, Labels
 from glassalpha_action.load.explaining import Explanations, require_shap
 from glassalpha_action.load.features import reference_of, reference_rows
-from glassalpha_action.load.model import Explain, Scores, Trust, score
+from glassalpha_action.load.model import Explain, Scores, score
 from glassalpha_action.load.provenance import file_sha256
 from glassalpha_action.load.sandbox import Explained
 from glassalpha_action.load.variants import MOST_FEATURES, TOO_MANY, Variants
+from glassalpha_action.settings import Trust
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -7,11 +7,10 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from glassalpha_action.cube import SCALE
+from glassalpha_action.digests import SAFE
 from glassalpha_action.documents import UserError
 from glassalpha_action.evidence import MISSING
 from glassalpha_action.load.cubefile import Layout, LayoutAttribute
-
-EXACT = 2**53
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +45,7 @@ class Dialect:
         """A column as the text of its levels: 1 and 1.0 are one, NaN and NULL are NULL."""
         said, kind = f"CAST({column} AS {self.text})", self.type_of.format(column)
         number = f"CAST({said} AS {self.double})"
-        whole = f"abs({number}) < {self.number(float(EXACT))} AND floor({number}) = {number}"
+        whole = f"abs({number}) < {self.number(float(SAFE))} AND floor({number}) = {number}"
         floats = ", ".join(f"'{name}'" for name in self.floats)
         return (
             f"CASE WHEN {kind} IN ({floats}) THEN"

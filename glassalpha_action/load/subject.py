@@ -13,11 +13,11 @@ from glassalpha_action.documents import UserError, plain
 from glassalpha_action.evidence import CLASSIFICATION, REGRESSION, Evidence, Floats
 from glassalpha_action.load import data as rows
 from glassalpha_action.load.features import amounts_of, features_of, weights_of
-from glassalpha_action.load.model import Trust
 from glassalpha_action.load.provenance import Commit, file_sha256, predictions_sha256, tool_version, versions
 from glassalpha_action.load.scoring import Scored, read_scores, run_model
 from glassalpha_action.load.table import Wanted, column_names, read_table
 from glassalpha_action.records import DataSummary, Provenance
+from glassalpha_action.settings import Trust
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -64,23 +64,25 @@ def measure(
     """
     found: list[Measurement] = []
     ranking = Ranking(rows, cube)
+    why = {one.id: LEFT_OUT for one in CATALOGUE.values() if families is not None and one.family not in families}
     for one in CATALOGUE.values():
-        if not one.fits(rows):
-            continue
-        if families is not None and one.family not in families:
-            found += one.unmeasured(cube, confidence, LEFT_OUT)
-        else:
-            found += one.measure(rows, cube, confidence, {}, ranking)
+        if one.fits(rows):
+            found += one.measure(rows, cube, confidence, {}, ranking, why.get(one.id))
     there = {axis.name for axis in cube.axes}
     for name, params, combinations, missing in wanted:
         one = known(name)
         if not matching(name, params, found):
-            found += one.measure(rows, cube, confidence, params, ranking)
+            found += one.measure(rows, cube, confidence, params, ranking, why.get(one.id))
         if not one.per_attribute:
             continue
         alone = [(axis.name,) for axis in cube.axes] if missing else []
         for names in [*alone, *(c for c in combinations if there.issuperset(c))]:
             done = {(m.combines or (m.attribute,), m.counts_missing) for m in matching(name, params, found)}
             if (names, missing) not in done:
-                found.append(one.measure_over(names, rows, cube, confidence, params, missing=missing, ranking=ranking))
+                found.append(
+                    one.measure_over(
+                        names, rows, cube, confidence, params,
+                        missing=missing, ranking=ranking, left_out=why.get(one.id),
+                    )
+                )  # fmt: skip
     return tuple(found)

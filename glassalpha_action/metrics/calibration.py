@@ -134,6 +134,7 @@ def _consistency(drawable: Cells, value: float) -> float:
     "Brier score",
     unit=Unit.score,
     better=Better.lower,
+    highest=1.0,
     issue="The predicted probabilities are further from the outcomes than the policy allows.",
     causes=["Poor calibration", "Poor discrimination: the scores of positives and negatives overlap"],
     fixes=ADVICE_FIXES,
@@ -260,6 +261,7 @@ def offsets(group: Slice) -> tuple[Floats, Floats]:
     "Calibration in the large",
     unit=Unit.difference,
     better=Better.neither,
+    lowest=-1.0,
     issue="On the whole, the predicted probabilities are too low (above 0) or too high (below 0).",
     causes=["A base rate that has changed since training", *CAUSES[:2]],
     fixes=[
@@ -287,6 +289,7 @@ def calibration_in_the_large(whole: Slice, confidence: float) -> Estimate:
     "Calibration slope",
     unit=Unit.ratio,
     better=Better.neither,
+    lowest=-math.inf,
     issue="The predicted probabilities are too extreme (below 1) or too timid (above 1).",
     causes=["Below 1: a model fitted to noise in the training rows", "Above 1: too much shrinkage", *CAUSES[1:]],
     fixes=[ADVICE_FIXES[1], "Below 1, regularise the model more or train on more rows; above 1, regularise it less."],

@@ -10,14 +10,14 @@ from fractions import Fraction
 from functools import cached_property
 from typing import Any
 
-from glassalpha_action.cube import AND, Cube, Slice
-from glassalpha_action.evidence import CLASSIFICATION, MISSING, Evidence, Holding
+from glassalpha_action.cube import Cube, Slice
+from glassalpha_action.evidence import CLASSIFICATION, COUNTED, MISSING, Evidence, Holding
 from glassalpha_action.metrics.ranking import Ranking
 from glassalpha_action.records import Advice, Definition, Group, Measurement
-from glassalpha_action.vocabulary import Better, Unit
+from glassalpha_action.vocabulary import AND, Better, Unit
 
 COMBINATIONS_LIMIT = 2_000
-COUNTED = "(missing, counted)"
+UP_TO_ONE = {Unit.share, Unit.probability, Unit.difference}
 MISFITS = {
     "decisions": "it judges decisions between two labels, and there are none here",
     "amounts": "it judges predicted amounts, and this model decides between two labels",
@@ -62,7 +62,8 @@ class Metric:
     `whole` asks for the cube's total, `group` for the cube by one attribute (the metric is then measured once for
     each), `cube` for all of it, `rows` for the rows themselves, `ranking` for how scores rank labels, `confidence` for
     the level of intervals. Keyword parameters with a default are what a gate's `params` may set. `judges` is what it
-    judges; of rows that hold no such thing it says so.
+    judges; of rows that hold no such thing it says so. Its value lies from `lowest` to `highest`, which are infinite
+    where nothing bounds it. `of_rates` says that it is a gap or a ratio of how often groups are decided some way.
     """
 
     function: Callable[..., Estimate]
@@ -73,6 +74,9 @@ class Metric:
     aliases: tuple[str, ...]
     judges: Holding = "decisions"
     family: str = ""
+    lowest: float = 0.0
+    highest: float = 1.0
+    of_rates: bool = False
 
     @property
     def id(self) -> str:
@@ -116,11 +120,6 @@ class Metric:
         """Whether the rows hold what it judges; a cube alone is of decisions."""
         return self.judges in (rows.holds if rows is not None else CLASSIFICATION)
 
-    def unmeasured(self, cube: Cube, confidence: float, reason: str) -> Iterable[Measurement]:
-        """What stands in place of its measurements, and why."""
-        for name in [a.name for a in cube.axes] if self.per_attribute else [None]:
-            yield self._recorded(undefined(reason, cube.rows), name, confidence, {})
-
     def measure(
         self,
         rows: Evidence | None,
@@ -128,10 +127,14 @@ class Metric:
         confidence: float,
         params: Mapping[str, float],
         ranking: Ranking | None = None,
+        left_out: str | None = None,
     ) -> Iterable[Measurement]:
-        """Its measurements, one for each attribute where it compares groups. Metrics may share a `ranking`'s work."""
+        """Its measurements, one for each attribute where it compares groups. Metrics may share a `ranking`'s work.
+
+        `left_out` is why it is not to be measured.
+        """
         for names in [(a.name,) for a in cube.axes] if self.per_attribute else [()]:
-            yield self.measure_over(names, rows, cube, confidence, params, ranking=ranking)
+            yield self.measure_over(names, rows, cube, confidence, params, ranking=ranking, left_out=left_out)
 
     def measure_over(
         self,
@@ -143,6 +146,7 @@ class Metric:
         *,
         missing: bool = False,
         ranking: Ranking | None = None,
+        left_out: str | None = None,
     ) -> Measurement:
         """Its measurement over the combinations of the attributes `names`, or of the whole model where there are none.
 
@@ -151,7 +155,9 @@ class Metric:
         ranking = ranking or Ranking(rows, cube)
         given: dict[str, Any] = {"rows": rows, "cube": cube, "confidence": confidence, "ranking": ranking}
         levels = math.prod(len(a.levels) for a in cube.axes if a.name in names)
-        if not self.fits(rows):
+        if left_out:
+            estimate = undefined(left_out, cube.rows)
+        elif not self.fits(rows):
             estimate = undefined(MISFITS[self.judges], cube.rows)
         elif rows is None and "rows" in self.needs:
             estimate = undefined("it needs rows, and only their counts were given", cube.rows)
@@ -221,15 +227,22 @@ def metric(
     aliases: Iterable[str] = (),
     judges: Holding = "decisions",
     family: str | None = None,
+    lowest: float = 0.0,
+    highest: float | None = None,
+    of_rates: bool = False,
 ) -> Callable[[Callable[..., Estimate]], Metric]:
     """Make a function a metric; its docstring is the definition readers see, the rest the advice on failing it.
 
-    Its family is the file it stands in, unless named.
+    Its family is the file it stands in, unless named. Unless it is said, shares, probabilities and differences go up to
+    1, and nothing bounds the other units.
     """
+    most = (1.0 if unit in UP_TO_ONE else math.inf) if highest is None else highest
     advice = Advice(issue=issue, causes=tuple(causes), fixes=tuple(fixes))
 
     def wrap(function: Callable[..., Estimate]) -> Metric:
         own = function.__module__.rpartition(".")[2]
-        return Metric(function, title, unit, better, advice, tuple(aliases), judges, family or own)
+        return Metric(
+            function, title, unit, better, advice, tuple(aliases), judges, family or own, lowest, most, of_rates
+        )
 
     return wrap

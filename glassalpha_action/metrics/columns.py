@@ -8,8 +8,9 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
-from glassalpha_action.cube import AND, Slice
+from glassalpha_action.cube import Slice
 from glassalpha_action.evidence import Attribute, Evidence, Feature, Flags, Floats, Ints
+from glassalpha_action.vocabulary import AND
 
 MOST_LISTED = 100
 NO_FEATURES = "the data hold no feature columns"

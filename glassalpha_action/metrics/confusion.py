@@ -159,6 +159,7 @@ def negative_predictive_value(whole: Slice, confidence: float) -> Estimate:
     family=FAMILY,
     unit=Unit.score,
     better=Better.higher,
+    highest=1.0,
     issue="Precision and recall together are lower than the policy asks.",
     causes=THRESHOLD,
     fixes=[
@@ -174,7 +175,9 @@ def f1(whole: Slice, confidence: float) -> Estimate:
     of TP / (TP + FP + FN), of which F1 is a rising function. Source: van Rijsbergen 1979; Wilson 1927.
     """
     confusion, square, n = whole.confusion[0], whole.confusion_square[0], int(whole.count.sum())
-    overlap = rate(confusion[1, 1], confusion.sum() - confusion[0, 0], square.sum() - square[0, 0])
+    # Taking true negatives from the sum would lose cells that weigh little beside them.
+    touched = confusion[1, 1] + confusion[0, 1] + confusion[1, 0]
+    overlap = rate(confusion[1, 1], touched, square[1, 1] + square[0, 1] + square[1, 0])
     if not overlap.known:
         return undefined("no row is positive, by label or by decision" if n else "there are no rows", n)
     low, high = wilson(*overlap.effective, confidence)
@@ -189,6 +192,8 @@ def f1(whole: Slice, confidence: float) -> Estimate:
     family=FAMILY,
     unit=Unit.score,
     better=Better.higher,
+    lowest=-1.0,
+    highest=1.0,
     issue="The model's decisions follow the labels less closely than the policy asks.",
     causes=THRESHOLD,
     fixes=["See which of precision, recall and specificity is low, and move the threshold towards it.", IMPROVE],

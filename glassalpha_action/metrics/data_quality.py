@@ -6,15 +6,15 @@ from fractions import Fraction
 
 import numpy as np
 
-from glassalpha_action.cube import AND, Slice
-from glassalpha_action.evidence import MISSING, Evidence, Flags
+from glassalpha_action.cube import Slice
+from glassalpha_action.evidence import MISSING, Evidence, Feature, Flags
 from glassalpha_action.metrics.catalogue import Estimate, metric, undefined
 from glassalpha_action.metrics.columns import NO_FEATURES, counted, membership, row_hashes
 from glassalpha_action.metrics.gaps import rate_gap
 from glassalpha_action.metrics.power import least_power
 from glassalpha_action.metrics.rates import Rate, by_decision, rate, selections
 from glassalpha_action.records import Group
-from glassalpha_action.vocabulary import Better, Unit
+from glassalpha_action.vocabulary import AND, Better, Unit
 
 
 @metric(
@@ -237,8 +237,8 @@ def duplicate_share(rows: Evidence) -> Estimate:
     rows = counted(rows)
     if not rows.features or not rows.rows:
         return undefined(NO_FEATURES, rows.rows)
-    labels = row_hashes([rows.label], rows.rows) if rows.outcome is None else rows.outcome.view(np.uint64)
-    hashes = row_hashes([*rows.features, *rows.attributes, labels.view(np.int64)], rows.rows)
+    labels = rows.label if rows.outcome is None else Feature("", rows.outcome)
+    hashes = row_hashes([*rows.features, *rows.attributes, labels], rows.rows)
     repeated = rows.rows - np.unique(hashes).size
     detail = f"{repeated:,} rows repeat another." if repeated else "No row repeats another."
     return Estimate(Fraction(int(repeated), rows.rows), rows.rows, detail=detail)
@@ -249,6 +249,7 @@ def duplicate_share(rows: Evidence) -> Estimate:
     unit=Unit.score,
     better=Better.lower,
     judges="rows",
+    highest=1.0,
     issue="The model is given a protected attribute, so it can treat people differently because of it.",
     causes=["The column was not taken out before training", "`feature_columns` lists it"],
     fixes=[

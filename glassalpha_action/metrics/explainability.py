@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from fractions import Fraction
 
 import numpy as np
@@ -30,34 +29,12 @@ ONE_FEATURE = [
 CHECK = "Check when and how the named feature is recorded, and whether it could know the outcome."
 
 
-def importances(rows: Evidence, ranking: Ranking) -> Mapping[str, float] | None:
-    """For each feature the mean fall in AUC when its values are permuted; None where there is no AUC."""
-    probes = rows.probes
-    if probes is None or rows.score is None:
-        return None
-    sample = replace(
-        rows,
-        label=rows.label[probes.sample],
-        score=rows.score[probes.sample],
-        weight=None if rows.weight is None else rows.weight[probes.sample],
-    )
-    if not Ranking(sample, ranking.cube).whole.pairs:
-        return None
-    before = float(Ranking(sample, ranking.cube).whole.auc)
-
-    def after(score: Floats) -> float:
-        return float(Ranking(replace(sample, score=score), ranking.cube).whole.auc)
-
-    return {
-        name: settled(math.fsum(before - after(score) for score in scores) / len(scores))
-        for name, scores in probes.permuted.items()
-    }
-
-
 @metric(
     "Permutation importance of the first feature",
     unit=Unit.score,
     better=Better.neither,
+    lowest=-1.0,
+    highest=1.0,
     issue="The model rests on its most important feature more, or less, than the policy allows.",
     causes=ONE_FEATURE,
     fixes=[
@@ -69,14 +46,14 @@ def permutation_importance(rows: Evidence, ranking: Ranking) -> Estimate:
     """How much AUC the model loses when one feature's values are shuffled among the rows: of the most important one.
 
     For each feature AUC − mean AUC over five seeded permutations of its column, on a seeded sample of at most 2,000
-    rows; every feature stands beside the value. About 0 says that the model does without it (a little below 0 is
-    chance); features that say the same share their importance. Not estimable where no model was run, in the dev
-    profile, or when all rows carry one label. Source: Breiman 2001; Fisher, Rudin, Dominici 2019.
+    rows; every feature stands beside the value. Range −1 to 1; about 0 says that the model does without it (a little
+    below 0 is chance); features that say the same share their importance. Not estimable where no model was run, in the
+    dev profile, or when all rows carry one label. Source: Breiman 2001; Fisher, Rudin, Dominici 2019.
     """
     if rows.probes is None:
         return undefined(rows.unprobed, rows.rows)
     n = int(rows.probes.sample.size)
-    found = importances(rows, ranking)
+    found = ranking.importances
     if found is None:
         return undefined(ONE_LABEL, n)
     if not found:
@@ -115,7 +92,7 @@ def top_feature_share(rows: Evidence, ranking: Ranking) -> Estimate:
     if rows.probes is None:
         return undefined(rows.unprobed, rows.rows)
     n = int(rows.probes.sample.size)
-    found = importances(rows, ranking)
+    found = ranking.importances
     if found is None:
         return undefined(ONE_LABEL, n)
     total = math.fsum(max(0.0, value) for value in found.values())
@@ -154,11 +131,11 @@ def shap_importance(rows: Evidence) -> Estimate:
     """How far the most important feature moves the model's scores, on the mean over rows: mean |SHAP value|.
 
     The SHAP values of a row share out, feature by feature, the difference between its score and the mean score of the
-    rows it is explained against; they are in log-odds for models that add up log-odds, else in probability. Every
-    feature stands beside the value, by rank. On at most 300 seeded rows against at most 100: exact for trees and linear
-    models (encoded columns of one feature are added up), by four seeded pairs of permutations against 20 rows for
-    others. Not estimable unless `audit.shap` asks for it, where no model was run, or in the dev profile.
-    Source: Lundberg, Lee 2017; Lundberg et al. 2020.
+    rows it is explained against; they are in log-odds for models that add up log-odds, else in probability. From 0 up.
+    Every feature stands beside the value, by rank. On at most 300 seeded rows against at most 100: exact for trees and
+    linear models (encoded columns of one feature are added up), by four seeded pairs of permutations against 20 rows
+    for others. Not estimable unless `audit.shap` asks for it, where no model was run, or in the dev profile. Source:
+    Lundberg, Lee 2017; Lundberg et al. 2020.
     """
     explained = _explained(rows)
     if isinstance(explained, Estimate):

@@ -42,6 +42,7 @@ NOBODY = "no row of any group is decided in favour"
     "Demographic parity difference",
     unit=Unit.difference,
     better=Better.lower,
+    of_rates=True,
     issue="Approval rate difference between protected groups exceeds what the policy allows.",
     causes=SELECTION,
     fixes=[
@@ -66,6 +67,8 @@ def demographic_parity_difference(group: Slice, confidence: float) -> Estimate:
     "Demographic parity ratio",
     unit=Unit.ratio,
     better=Better.higher,
+    highest=1.0,
+    of_rates=True,
     issue="The least favoured group's selection rate is too small a part of the most favoured group's.",
     causes=SELECTION,
     fixes=[DETECT, "Review features that stand in for the attribute.", ALTERNATIVE],
@@ -85,6 +88,7 @@ def demographic_parity_ratio(group: Slice, confidence: float) -> Estimate:
     "Adverse impact ratio",
     unit=Unit.ratio,
     better=Better.higher,
+    of_rates=True,
     issue="A group is selected at too small a part of the reference group's rate.",
     causes=SELECTION,
     fixes=[DETECT, "Review features that stand in for the attribute.", ALTERNATIVE],
@@ -138,6 +142,8 @@ def adverse_impact_ratio(group: Slice, confidence: float) -> Estimate:
     "Scoring rate ratio",
     unit=Unit.ratio,
     better=Better.higher,
+    highest=1.0,
+    of_rates=True,
     issue="The members of one group score above the median much less often than those of another.",
     causes=SELECTION[:2],
     fixes=[
@@ -160,7 +166,7 @@ def scoring_rate_ratio(rows: Evidence, ranking: Ranking, group: Slice, confidenc
     if not ranking.cube.rows:
         return undefined(gaps.ONE_GROUP, 0)
     side = 1 if group.favorable_positive else -1
-    above, _ = ranking.beyond(group.axis.name, ranking.whole.median, side)
+    above = ranking.beyond(group.axis.name, ranking.whole.median, side)
     mass, squares = group.mass.sum(axis=(1, 2, 3)), group.mass_square.sum(axis=(1, 2, 3))
     rates = [rate(a, m, s) for a, m, s in zip(above, mass, squares, strict=True)]
     found = gaps.rate_ratio(
@@ -178,6 +184,7 @@ def scoring_rate_ratio(rows: Evidence, ranking: Ranking, group: Slice, confidenc
     "Equalized odds difference",
     unit=Unit.difference,
     better=Better.lower,
+    of_rates=True,
     issue="The model is wrong more often for one group than for another by more than the policy allows.",
     causes=ERRORS,
     fixes=[
@@ -228,6 +235,7 @@ def _in_both(shown: Group, other: Group, of: str) -> Group:
     "Equal opportunity difference",
     unit=Unit.difference,
     better=Better.lower,
+    of_rates=True,
     issue="Of those who deserve the favourable outcome, one group gets it less often than another.",
     causes=ERRORS,
     fixes=["See in the groups beside the value who is turned down although they qualify.", COLLECT, THRESHOLDS, LABELS],
@@ -250,6 +258,7 @@ def equal_opportunity_difference(group: Slice, confidence: float) -> Estimate:
     "Predictive parity difference",
     unit=Unit.difference,
     better=Better.lower,
+    of_rates=True,
     issue="A favourable decision is borne out less often for one group than for another.",
     causes=ERRORS,
     fixes=["See in the groups beside the value whose favourable decisions go wrong more often.", COLLECT, LABELS],
@@ -272,6 +281,7 @@ def predictive_parity_difference(group: Slice, confidence: float) -> Estimate:
     "True positive rate difference",
     unit=Unit.difference,
     better=Better.lower,
+    of_rates=True,
     issue="The model misses the positives of one group more often than those of another.",
     causes=ERRORS,
     fixes=["See in the groups beside the value whose positives are missed.", COLLECT, THRESHOLDS, LABELS],
@@ -290,6 +300,7 @@ def true_positive_rate_difference(group: Slice, confidence: float) -> Estimate:
     "False positive rate difference",
     unit=Unit.difference,
     better=Better.lower,
+    of_rates=True,
     issue="Rows of one group that are negative are flagged as positive more often than those of another.",
     causes=ERRORS,
     fixes=["See in the groups beside the value who is flagged wrongly most often.", COLLECT, THRESHOLDS, LABELS],
@@ -334,7 +345,7 @@ def auc_difference(ranking: Ranking, group: Slice, confidence: float) -> Estimat
     exact = ranking.exact_between(group.axis.name)
     wins = ranking.wins(group.axis.name).diagonal()
     values = np.array([
-        math.nan if math.isnan(e) else w / one.pairs for w, one, e in zip(wins, ladders, errors, strict=True)
+        math.nan if math.isnan(e) else min(1.0, w / one.pairs) for w, one, e in zip(wins, ladders, errors, strict=True)
     ])  # fmt: skip
     ends = None if exact else np.array([
         (math.nan, math.nan) if math.isnan(e) else one.auc_bounds for one, e in zip(ladders, errors, strict=True)
@@ -347,6 +358,7 @@ def auc_difference(ranking: Ranking, group: Slice, confidence: float) -> Estimat
     "Calibration difference",
     unit=Unit.difference,
     better=Better.lower,
+    highest=2.0,
     issue="The scores of one group are too high or too low by more than those of another.",
     causes=["A base rate that differs between groups for reasons the features do not hold", *ERRORS],
     fixes=[

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from fractions import Fraction
 
 import numpy as np
 
@@ -13,6 +14,8 @@ from glassalpha_action.metrics.intervals import Interval, farthest, gap, least_r
 from glassalpha_action.metrics.rates import Rate
 from glassalpha_action.records import Group
 
+Effective = Sequence[tuple[float, float]]
+Found = tuple[Fraction | float, Interval]
 ONE_GROUP = "only one group has rows, so there is nothing to compare"
 
 
@@ -51,23 +54,11 @@ def rate_gap(
     group: Slice, rates: Sequence[Rate], confidence: float, of: str, empty: str, families: int = 1
 ) -> Estimate:
     """max − min of the rates over the levels that have one, exact, with its simultaneous interval."""
-    groups = described(group, rates, confidence, empty)
-    known = comparable(group, rates, groups, of, empty)
-    if isinstance(known, Estimate):
-        return known
-    lowest = min(known, key=lambda i: rates[i].value)
-    highest = max(known, key=lambda i: rates[i].value)
-    low, high = gap([rates[i].effective for i in known], confidence, families)
-    return Estimate(
-        rates[highest].value - rates[lowest].value,
-        int(group.n.sum()),
-        low,
-        high,
-        groups=groups,
-        of=of,
-        between=(group.axis.levels[lowest], group.axis.levels[highest]),
-        detail=left_out(group, known, empty),
-    )
+
+    def apart(lowest: Rate, highest: Rate, every: Effective) -> Found:
+        return highest.value - lowest.value, gap(every, confidence, families)
+
+    return _between(group, rates, confidence, of, empty, apart)
 
 
 def rate_ratio(group: Slice, rates: Sequence[Rate], confidence: float, of: str, empty: str, none: str) -> Estimate:
@@ -75,25 +66,33 @@ def rate_ratio(group: Slice, rates: Sequence[Rate], confidence: float, of: str, 
 
     `none` is the reason where every rate is 0.
     """
+
+    def part(lowest: Rate, highest: Rate, every: Effective) -> Found | str:
+        return none if highest.hits == 0 else (lowest.value / highest.value, least_ratio(every, confidence))
+
+    return _between(group, rates, confidence, of, empty, part)
+
+
+def _between(
+    group: Slice,
+    rates: Sequence[Rate],
+    confidence: float,
+    of: str,
+    empty: str,
+    measured: Callable[[Rate, Rate, Effective], Found | str],
+) -> Estimate:
+    """What `measured` makes of the lowest rate, the highest and all of them: a number and its interval, or a reason."""
     groups = described(group, rates, confidence, empty)
     known = comparable(group, rates, groups, of, empty)
     if isinstance(known, Estimate):
         return known
-    lowest = min(known, key=lambda i: rates[i].value)
-    highest = max(known, key=lambda i: rates[i].value)
-    if rates[highest].hits == 0:
-        return undefined(none, int(group.n.sum()), groups, of)
-    low, high = least_ratio([rates[i].effective for i in known], confidence)
-    return Estimate(
-        rates[lowest].value / rates[highest].value,
-        int(group.n.sum()),
-        low,
-        high,
-        groups=groups,
-        of=of,
-        between=(group.axis.levels[lowest], group.axis.levels[highest]),
-        detail=left_out(group, known, empty),
-    )
+    lowest, highest = (end(known, key=lambda i: rates[i].value) for end in (min, max))
+    n, found = int(group.n.sum()), measured(rates[lowest], rates[highest], [rates[i].effective for i in known])
+    if isinstance(found, str):
+        return undefined(found, n, groups, of)
+    value, (low, high) = found
+    between = (group.axis.levels[lowest], group.axis.levels[highest])
+    return Estimate(value, n, low, high, groups=groups, of=of, between=between, detail=left_out(group, known, empty))
 
 
 def estimate_gap(

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from fractions import Fraction
 
 from glassalpha_action.metrics.rates import Rate
+from glassalpha_action.vocabulary import chance
 
 FEW_EXPECTED = 5
 FEW_ROWS = 30
@@ -76,7 +77,7 @@ def in_words(level: str, one: Rate, other: str, reference: Rate, found: Differen
     corrected = f" for the least favoured of {comparisons}" if comparisons > 1 else ""
     text = [
         f"Selected: {_count(one)} of {level}, {_count(reference)} of {other}.",
-        f"{found.test[0].upper()}{found.test[1:]}{corrected}: p = {min(1.0, found.p_value * comparisons):.3g}.",
+        f"{found.test[0].upper()}{found.test[1:]}{corrected}: {chance(min(1.0, found.p_value * comparisons))}.",
     ]
     short = short_of(one, reference)
     if short:

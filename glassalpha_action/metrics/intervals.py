@@ -11,7 +11,7 @@ import numpy as np
 from glassalpha_action.evidence import Floats
 
 Interval = tuple[float, float]
-# Beyond it a ratio is none that a number holds.
+# The logarithm beyond which a ratio is none that a number holds.
 FARTHEST = 700.0
 HALVINGS = 60
 
@@ -114,11 +114,12 @@ def ratios(rates: Sequence[tuple[float, float]], confidence: float) -> tuple[Flo
     product = p[:, None] * p
     under = product**2 - (low * (2 * p - low))[:, None] * (high * (2 * p - high))
     over = product**2 - (high * (2 * p - high))[:, None] * (low * (2 * p - low))
-    # So few effective rows that the base vanishes bound nothing from above.
+    # So few effective rows that the base vanishes bound nothing from above: the limit is the farthest that Katz's has.
     base = np.where(some, high * (2 * p - high), 1.0), np.where(some, low * (2 * p - low), 1.0)
     least = np.maximum(0.0, (product - np.sqrt(np.maximum(0.0, under))) / base[0])
     most = product + np.sqrt(np.maximum(0.0, over))
-    most = np.divide(most, base[1], where=base[1] > 0, out=np.full(most.shape, np.inf))
+    beyond = np.full(most.shape, math.exp(FARTHEST))
+    most = np.divide(most, base[1], where=most < base[1] * beyond, out=beyond)
     both = inner[:, None] & inner
     return np.where(some, np.where(both, katz[0], least), 0.0), np.where(some, np.where(both, katz[1], most), np.inf)
 
@@ -137,9 +138,13 @@ def least_ratio(rates: Sequence[tuple[float, float]], confidence: float) -> Inte
 
 
 def logit(share: float, n: float, confidence: float) -> Interval:
-    """The interval of a share by its log odds, its variance as if binomial of `n`; Wilson's where it is 0 or 1."""
-    if not 0 < share < 1:
-        return wilson(share * n, n, confidence)
+    """The interval of a share by its log odds, its variance as if binomial of `n`; Wilson's where that is below 1.
+
+    The log odds of a share so near 0 or 1 have a variance without bound.
+    """
+    if n * share * (1 - share) < 1:
+        low, high = wilson(share * n, n, confidence)
+        return min(low, share), max(high, share)
     half = z_of(confidence) / math.sqrt(n * share * (1 - share))
     odds = math.log(share / (1 - share))
     return 1 / (1 + math.exp(half - odds)), 1 / (1 + math.exp(-half - odds))

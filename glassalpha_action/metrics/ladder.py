@@ -90,7 +90,8 @@ class Ladder:
         if self.exact:
             return None
         wins = float((self.positive * (_so_far(self.negative) - self.negative)).sum())
-        return wins / self.pairs, (wins + float((self.positive * self.negative).sum())) / self.pairs
+        most = (wins + float((self.positive * self.negative).sum())) / self.pairs
+        return min(1.0, wins / self.pairs), min(1.0, most)
 
     @cached_property
     def auc_error(self) -> float | None:
@@ -113,7 +114,8 @@ class Ladder:
             risen, passed = risen_to[-1], under[-1] + tied[-1]
         below += (negatives - passed) * auc**2
         sizes = self.sizes
-        return math.sqrt(above / positives / (sizes[0] - 1) + below / negatives / (sizes[1] - 1))
+        # Differences of sums of weights may fall a little below 0.
+        return math.sqrt(above / positives / (sizes[0] - 1) + max(0.0, below) / negatives / (sizes[1] - 1))
 
     @cached_property
     def _single(self) -> bool:
@@ -169,7 +171,7 @@ class Ladder:
         """The precision at each step, averaged by the positives that stand there. Needs positives."""
         here = self._met
         true, false = (taken[here] for taken in self._taken)
-        return float((self.positive[here] * (true / (true + false))).sum() / self.positives)
+        return min(1.0, float((self.positive[here] * (true / (true + false))).sum() / self.positives))
 
     @property
     def average_precision_bounds(self) -> Interval | None:
@@ -184,7 +186,7 @@ class Ladder:
         others = true - positive + false
         log = np.log(np.divide(others + positive, others, where=others > 0, out=np.ones(here.size)))
         worst = np.maximum(0.0, positive - false * log)
-        return float(worst.sum() / self.positives), min(1.0, float(best.sum() / self.positives))
+        return min(1.0, float(worst.sum() / self.positives)), min(1.0, float(best.sum() / self.positives))
 
     def separation(self, confidence: float) -> Point:
         """The largest |TPR − FPR| over thresholds (Kolmogorov and Smirnov). Needs both labels.
@@ -203,6 +205,7 @@ class Ladder:
             )[:: 1 if apart[best] > 0 else -1]
         )
         low, high = newcombe(higher, lower, confidence)
+        low, high = min(low, float(value)), max(high, float(value))
         if float(value) < math.sqrt(-math.log((1 - confidence) / 2) / 2 * sum(1 / n for n in self.sizes)):
             low = 0.0
         if self.exact:
@@ -313,4 +316,5 @@ def _number(value: object) -> Number:
 
 
 def _share(part: Number, of: Number) -> Fraction | float:
-    return Fraction(part, of) if isinstance(part, int) and isinstance(of, int) else part / of
+    # Of sums of weights rounding may leave the part a little above the whole.
+    return Fraction(part, of) if isinstance(part, int) and isinstance(of, int) else min(1.0, part / of)

@@ -6,7 +6,7 @@ import math
 
 import numpy as np
 
-from glassalpha_action.cube import AND, Slice
+from glassalpha_action.cube import Slice
 from glassalpha_action.evidence import Evidence, Feature, Flags, Floats, Ints
 from glassalpha_action.metrics.catalogue import Estimate, metric, undefined
 from glassalpha_action.metrics.columns import (
@@ -20,9 +20,9 @@ from glassalpha_action.metrics.columns import (
     taken,
     weights,
 )
-from glassalpha_action.metrics.intervals import z_of
+from glassalpha_action.metrics.intervals import simultaneous, z_of
 from glassalpha_action.records import Group
-from glassalpha_action.vocabulary import Better, Unit
+from glassalpha_action.vocabulary import AND, Better, Unit
 
 NEIGHBOURS = 5
 SAMPLE = 2_000
@@ -144,7 +144,7 @@ def standardized_mean_difference(rows: Evidence, group: Slice, confidence: float
     if not apart:
         return undefined("no feature varies within two groups that have two values of it or more", rows.rows, endless)
     pairs = sum(one.pairs for one in apart)
-    corrected = 1 - (1 - confidence) / pairs
+    corrected = simultaneous(confidence, pairs)
     ends = [one.interval(corrected) for one in apart]
     largest = max(apart, key=lambda one: one.value)
     listed = sorted(apart, key=lambda one: -one.value)[:MOST_LISTED]

@@ -7,7 +7,7 @@ import math
 from glassalpha_action.evidence import Evidence
 from glassalpha_action.metrics.catalogue import Estimate, metric, undefined
 from glassalpha_action.metrics.intervals import logit
-from glassalpha_action.metrics.ladder import Point
+from glassalpha_action.metrics.ladder import CLIP, Point
 from glassalpha_action.metrics.ranking import Ranking
 from glassalpha_action.vocabulary import Better, Unit
 
@@ -64,6 +64,8 @@ def roc_auc(ranking: Ranking, confidence: float) -> Estimate:
     "Gini coefficient",
     unit=Unit.score,
     better=Better.higher,
+    lowest=-1.0,
+    highest=1.0,
     issue="The model separates positives from negatives less than the policy asks.",
     causes=WEAK,
     fixes=STRENGTHEN,
@@ -100,7 +102,7 @@ def average_precision(ranking: Ranking, confidence: float) -> Estimate:
     Rₖ and Pₖ are recall and precision at the k-th highest score; nothing is interpolated, and rows of one score are
     taken together. It sums up the precision–recall curve. Range 0 to 1; a model without skill scores the share of
     positives. From a cube alone it is known between bounds. Not estimable when all rows carry one label. Interval:
-    logit, with the number of positives. Source: Boyd et al. 2013.
+    logit, with the number n of positives; Wilson's where n·AP·(1 − AP) is below 1. Source: Boyd et al. 2013.
     """
     n, reason = ranking.cube.rows, _unranked(ranking)
     if reason:
@@ -209,6 +211,7 @@ def _read(found: Point, n: int, about: str) -> Estimate:
     "Log loss",
     unit=Unit.score,
     better=Better.lower,
+    highest=-math.log(CLIP),
     issue="The predicted probabilities are too sure of too many outcomes that did not happen.",
     causes=["Scores close to 0 or 1 on rows the model gets wrong", "Poor calibration", *WEAK[:1]],
     fixes=[

@@ -21,9 +21,9 @@ def two_proportions(p1: float, n1: float, p2: float, n2: float, alpha: float = A
     pooled = (n1 * p1 + n2 * p2) / (n1 + n2)
     null = math.sqrt(pooled * (1 - pooled) * (1 / n1 + 1 / n2))
     true = math.sqrt(p1 * (1 - p1) / n1 + p2 * (1 - p2) / n2)
-    if true == 0:
-        return 1.0
     reach, shift = NORMAL.inv_cdf(1 - alpha / 2) * null, abs(p1 - p2)
+    if true == 0:
+        return float(shift > reach)
     return NORMAL.cdf((shift - reach) / true) + NORMAL.cdf((-shift - reach) / true)
 
 

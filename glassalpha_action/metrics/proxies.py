@@ -6,12 +6,12 @@ import math
 
 import numpy as np
 
-from glassalpha_action.cube import AND, Slice
+from glassalpha_action.cube import Slice
 from glassalpha_action.evidence import Evidence, Feature, Floats, Ints
 from glassalpha_action.metrics.catalogue import Estimate, metric, undefined
 from glassalpha_action.metrics.columns import MOST_LISTED, NO_FEATURES, counted, membership, settled, weights
 from glassalpha_action.records import Group
-from glassalpha_action.vocabulary import Better, Unit
+from glassalpha_action.vocabulary import AND, Better, Unit
 
 
 @metric(
@@ -20,6 +20,7 @@ from glassalpha_action.vocabulary import Better, Unit
     better=Better.lower,
     judges="rows",
     family="data_quality",
+    highest=1.0,
     issue="A feature gives the protected attribute away, so it can stand in for it.",
     causes=[
         "A feature that follows from the attribute, such as a title, a first name or a maternity record",

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, field
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 
 import numpy as np
 
-from glassalpha_action.cube import AND, MOST_SMALL, Cube, Slice
+from glassalpha_action.cube import MOST_SMALL, Cube, Slice
 from glassalpha_action.evidence import Codes, Evidence, Flags, Floats, Ints, Mass
+from glassalpha_action.metrics.columns import settled
 from glassalpha_action.metrics.ladder import Ladder, Steps
+from glassalpha_action.vocabulary import AND
 
 PAIR_LIMIT = 1 << 25
 CHUNK = 1 << 15
@@ -77,17 +80,36 @@ class Ranking:
         levels = self._levels(name)
         return _at_most(code, label, weight, levels) - self._ties(code, label, weight, levels) / 2
 
-    def beyond(self, name: str, score: float, side: int) -> tuple[Mass, Mass]:
-        """(levels,) each: mass and squared weights of the rows scored above (`side` 1) or below (-1) `score`."""
+    def beyond(self, name: str, score: float, side: int) -> Mass:
+        """(levels,): the mass of the rows scored above (`side` 1) or below (-1) `score`."""
         if self.rows is None or self.rows.score is None:
             raise ValueError("a comparison of scores needs rows")
         chosen = self.rows.score > score if side > 0 else self.rows.score < score
         code, levels = self._codes(name), self._levels(name)
         if self.rows.weight is None:
-            count = np.bincount(code, chosen, levels).astype(np.int64)
-            return count, count
-        weight = self.rows.weight * chosen
-        return np.bincount(code, weight, levels), np.bincount(code, weight**2, levels)
+            return np.bincount(code, chosen, levels).astype(np.int64)
+        return np.bincount(code, self.rows.weight * chosen, levels)
+
+    @cached_property
+    def importances(self) -> Mapping[str, float] | None:
+        """For each feature the mean fall in AUC when its values are permuted; None where there is no AUC."""
+        rows = self.rows
+        if rows is None or rows.probes is None or rows.score is None:
+            return None
+        chosen = rows.probes.sample
+        weight = None if rows.weight is None else rows.weight[chosen]
+        sample = replace(rows, label=rows.label[chosen], score=rows.score[chosen], weight=weight)
+
+        def ranked(score: Floats) -> Ladder:
+            return Ranking(replace(sample, score=score), self.cube).whole
+
+        before = ranked(rows.score[chosen])
+        if not before.pairs:
+            return None
+        return {
+            name: settled(math.fsum(float(before.auc) - float(ranked(score).auc) for score in scores) / len(scores))
+            for name, scores in rows.probes.permuted.items()
+        }
 
     @cached_property
     def _order(self) -> Ints | Codes:

@@ -46,8 +46,9 @@ class Rate:
         return (self.hits, self.of) if isinstance(self.of, int) else (self.hits / self.of * self.size, self.size)
 
     def interval(self, confidence: float) -> Interval:
-        """Wilson's interval."""
-        return wilson(*self.effective, confidence)
+        """Wilson's interval, in which the share itself lies whatever rounding makes of its effective size."""
+        low, high = wilson(*self.effective, confidence)
+        return min(low, float(self.value)), max(high, float(self.value))
 
 
 def rate(hits: object, of: object, square: object) -> Rate:

@@ -17,6 +17,7 @@ CLOSE = 1e-6
 POOLED = 2_000
 CHUNK = 1 << 14
 FAR = 500.0
+TOO_CLOSE = "the scores lie too close together to draw a line through"
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +49,9 @@ def recalibrated(ladder: Ladder) -> Recalibration | str:
         line, information = _fitted(line, x, positive, total)
         variance = float(np.linalg.inv(information)[1, 1])
     except np.linalg.LinAlgError:
-        return "the scores lie too close together to draw a line through"
+        return TOO_CLOSE
+    if variance < 0:
+        return TOO_CLOSE
     # Weights count as so many rows in the estimate, as Kish's effective number of them in its error.
     inflation = float(ladder.positive_square.sum() + ladder.negative_square.sum()) / float(total.sum())
     error = math.sqrt(inflation * variance)

@@ -12,7 +12,7 @@ from glassalpha_action.cube import Slice
 from glassalpha_action.evidence import Evidence, Floats
 from glassalpha_action.metrics.catalogue import Estimate, metric, undefined
 from glassalpha_action.metrics.columns import counted, membership, weights
-from glassalpha_action.metrics.intervals import z_of
+from glassalpha_action.metrics.intervals import Interval, farthest, simultaneous, z_of
 from glassalpha_action.records import Group
 from glassalpha_action.vocabulary import Better, Unit
 
@@ -116,6 +116,8 @@ def mae(rows: Evidence, confidence: float) -> Estimate:
     unit=Unit.score,
     better=Better.higher,
     judges="amounts",
+    lowest=-math.inf,
+    highest=1.0,
     issue="The model explains less of the differences between amounts than the policy asks.",
     causes=["Features that say too little about the amount", "Predictions that are biased up or down as a whole"],
     fixes=[
@@ -189,22 +191,19 @@ def mean_error_difference(rows: Evidence, group: Slice, confidence: float) -> Es
     compared = {i: one for i in group.compared if (one := means[i]) is not None}
     lowest, highest = (end(compared, key=lambda i: compared[i].value) for end in (min, max))
     value = compared[highest].value - compared[lowest].value
-    low, high = _gap_interval(list(compared.values()), value, confidence)
+    low, high = _gap_interval(list(compared.values()), confidence)
     between = (group.axis.levels[lowest], group.axis.levels[highest])
     return Estimate(value, rows.rows, low, high, between=between, groups=groups, of="mean error")
 
 
-def _gap_interval(means: list[Mean], value: float, confidence: float) -> tuple[float, float] | tuple[None, None]:
+def _gap_interval(means: list[Mean], confidence: float) -> Interval | tuple[None, None]:
     """Of max − min of the means: over all pairs at once."""
     if any(one.variance is None for one in means):
         return None, None
     centre = np.array([one.value for one in means])
     variance = np.array([one.variance for one in means], dtype=np.float64)
-    pairs = len(means) * (len(means) - 1) / 2
-    half = z_of(1 - (1 - confidence) / pairs) * np.sqrt(variance[:, None] + variance)
-    apart, others = centre[:, None] - centre, ~np.eye(len(means), dtype=bool)
-    low, high = float((apart - half)[others].max()), float((apart + half)[others].max())
-    return min(value, max(0.0, low)), max(value, high)
+    half = z_of(simultaneous(confidence, len(means) * (len(means) - 1) / 2)) * np.sqrt(variance)
+    return farthest(centre, centre - half, centre + half)
 
 
 def _logarithm(one: Mean) -> Mean:
@@ -218,6 +217,7 @@ def _logarithm(one: Mean) -> Mean:
     unit=Unit.ratio,
     better=Better.higher,
     judges="amounts",
+    highest=1.0,
     issue="The group with the lowest predicted amounts is given too small a part of what the highest group is given.",
     causes=[
         "A real difference in outcomes between the groups, which the model has learned",
@@ -247,7 +247,7 @@ def mean_prediction_ratio(rows: Evidence, group: Slice, confidence: float) -> Es
         return undefined("a group's mean prediction is not above 0, so a ratio means nothing", rows.rows, groups)
     value = least.value / most.value
     logs = [_logarithm(one) for one in compared.values()]
-    close, far = _gap_interval(logs, math.log(most.value) - math.log(least.value), confidence)
+    close, far = _gap_interval(logs, confidence)
     low = None if far is None else min(value, math.exp(-far))
     high = None if close is None else max(value, math.exp(-close))
     between = (group.axis.levels[lowest], group.axis.levels[highest])

@@ -113,8 +113,9 @@ def max_shift_degradation(ranking: Ranking, *, shift: float = 0.10) -> Estimate:
     For every level of every protected attribute its share is moved up and down by `shift` (0.10 is ten percentage
     points), the others' in proportion, by re-weighting the rows. The worsening, floored at 0, of AUC, accuracy,
     expected calibration error and the selection-rate and error-rate gaps of the other attributes is taken, and the
-    worst of all is the value. A share that would leave 0.01–0.99 is infeasible and listed; if all are, the metric is
-    not estimable. Re-weighting cannot move an attribute's own gap: the model must also be judged by that gap itself.
+    worst of all is the value. Range 0 to 1. A share that would leave 0.01–0.99 is infeasible and listed; if all are,
+    the metric is not estimable. Re-weighting cannot move an attribute's own gap: the model must also be judged by that
+    gap itself.
     """
     cube = ranking.cube
     if not 0 < shift < 1:

@@ -8,11 +8,16 @@ from datetime import date
 
 from glassalpha_action.pages.slugs import slug
 from glassalpha_action.records import Audit
+from glassalpha_action.registry import Head
+from glassalpha_action.report.words import requirement
 
 
 @dataclass(frozen=True)
 class Past:
-    """One audit in a model's history; `gates` maps a gate's id to its value (None: not measured) and its outcome."""
+    """One audit in a model's history; `gates` maps a gate's id to its value (None: not measured) and its outcome.
+
+    `corrected_on` is the day of the audit that supersedes it, from which on it no longer counts.
+    """
 
     audit_id: str
     as_of: str
@@ -20,6 +25,7 @@ class Past:
     enforced: bool
     failed_gates: int
     gates: Mapping[str, tuple[float | None, str]]
+    corrected_on: str | None = None
 
 
 @dataclass(frozen=True)
@@ -45,7 +51,7 @@ class Decision:
 
 @dataclass(frozen=True)
 class Model:
-    """One model: its latest audit, that as audit.json, its history (oldest first), its team, the reports of it.
+    """One model: its latest audit, that as audit.json, all it ever had (oldest first), its team, the reports of it.
 
     `decision` is what a person last decided on it, None where nobody did.
     """
@@ -56,6 +62,26 @@ class Model:
     team: str
     reports: tuple[str, ...] = ()
     decision: Decision | None = None
+
+    @property
+    def history(self) -> tuple[Past, ...]:
+        """The audits that count, oldest first."""
+        return tuple(past for past in self.past if past.corrected_on is None)
+
+    def standing(self, month: str) -> Past | None:
+        """The audit that counted at the end of `month` (YYYY-MM): a correction of a later month does not undo it."""
+        counted = (
+            past
+            for past in reversed(self.past)
+            if past.as_of[:7] <= month and (past.corrected_on is None or past.corrected_on[:7] > month)
+        )
+        return next(counted, None)
+
+    @property
+    def failed(self) -> tuple[str, ...]:
+        """The names of what counts among the latest audit's failed gates: hostile strings."""
+        unmet = [requirement(need.name) for need in self.audit.requirements if not need.met]
+        return (*(verdict.gate for verdict in self.audit.verdicts if verdict.failed), *unmet)
 
     @property
     def approved(self) -> bool:
@@ -86,12 +112,17 @@ class Model:
 
 @dataclass(frozen=True)
 class Portfolio:
-    """Everything a portal shows: models by id, the day it speaks of, the registry's head digest, the tool's version."""
+    """Everything a portal shows: models by id, the day it speaks of, the end of the registry's chain, the version."""
 
     models: tuple[Model, ...]
     as_of: str
-    head: str
+    head: Head
     version: str
+
+    @property
+    def anchor(self) -> str:
+        """What `registry verify --anchor` takes; empty where nothing is recorded."""
+        return self.head.anchor if self.head.seq else ""
 
     def age(self, model: Model) -> int:
         """Days from the model's latest audit to the portal's day."""

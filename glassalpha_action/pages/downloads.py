@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import csv
 import io
-import re
 from collections.abc import Iterable
 
 from glassalpha_action.digests import canonical
 from glassalpha_action.pages.data import Model, Portfolio
+from glassalpha_action.report import words
 
 COLUMNS = (
     "model_id",
@@ -28,15 +28,14 @@ COLUMNS = (
     "policy_version",
     "audit_id",
 )
-FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n", "\uff1d", "\uff0b", "\uff0d", "\uff20")
-NUMBER = re.compile(r"-?[0-9]+(\.[0-9]+)?(e[+-]?[0-9]+)?")
 
 
 def models_json(portfolio: Portfolio) -> bytes:
     """Canonical JSON: the day, the registry's head, and one object per model."""
     content = {
         "as_of": portfolio.as_of,
-        "registry_head": portfolio.head,
+        "registry_head": portfolio.head.link if portfolio.anchor else "",
+        "registry_anchor": portfolio.anchor,
         "tool_version": portfolio.version,
         "models": [_line(model) for model in portfolio.models],
     }
@@ -60,17 +59,10 @@ def history_csv(model: Model) -> bytes:
             outcome,
             past.audit_id,
         ]
-        for past in reversed(model.past)
+        for past in reversed(model.history)
         for gate, (value, outcome) in past.gates.items()
     )
     return _csv(("as_of", "status", "enforced", "gate", "value", "outcome", "audit_id"), lines)
-
-
-def neutral(text: str) -> str:
-    """`text` so that no spreadsheet runs it: an apostrophe before what could start a formula, numbers as they are."""
-    if NUMBER.fullmatch(text):
-        return text
-    return f"'{text}" if text.lstrip(" ").startswith(FORMULA) or text.startswith(FORMULA) else text
 
 
 def _csv(header: tuple[str, ...], lines: Iterable[list[str]]) -> bytes:
@@ -78,8 +70,8 @@ def _csv(header: tuple[str, ...], lines: Iterable[list[str]]) -> bytes:
     writer = csv.writer(out, lineterminator="\r\n")
     writer.writerow(header)
     for line in lines:
-        writer.writerow([neutral(cell.replace("\0", "\ufffd")) for cell in line])
-    return out.getvalue().encode("utf-8-sig", "replace")
+        writer.writerow([words.cell(text) for text in line])
+    return out.getvalue().encode("utf-8-sig")
 
 
 def _line(model: Model) -> dict[str, object]:
@@ -96,7 +88,7 @@ def _line(model: Model) -> dict[str, object]:
         "approved_by": model.decision.by if model.decision and model.approved else None,
         "approved_on": model.decision.on if model.decision and model.approved else None,
         "failed_gates": audit.failed_gates,
-        "failed_gate_names": [v.gate for v in audit.verdicts if v.failed],
+        "failed_gate_names": [*model.failed],
         "last_audit": audit.provenance.as_of,
         "policy": audit.policy and audit.policy.name,
         "policy_version": audit.policy and audit.policy.version,

@@ -10,11 +10,12 @@ from glassalpha_action.pages.data import Model, Page, Past, Portfolio
 from glassalpha_action.pages.portfolio import search_text
 from glassalpha_action.pages.render import render
 from glassalpha_action.pages.sparkline import Sparkline, sparkline
+from glassalpha_action.policy.compare import TOLERANCE
 from glassalpha_action.records import Audit, Group, Measurement, Verdict
-from glassalpha_action.report import rules
+from glassalpha_action.report import rules, verdicts
 from glassalpha_action.report.background import questions
 from glassalpha_action.report.words import required, requirement, short, shown, span
-from glassalpha_action.vocabulary import Comparison, Outcome, Severity, Unit
+from glassalpha_action.vocabulary import WORST_OUTCOME_FIRST, Comparison, Outcome, Severity, Unit
 
 SHOWN_AUDITS = 6
 CURVE_POINTS = 12
@@ -26,15 +27,6 @@ HEADLINES = frozenset({
     "roc_auc", "average_precision", "accuracy", "precision", "recall", "expected_calibration_error", "brier_score",
     "max_shift_degradation", "population_stability_index", "rmse", "mae", "r2",
 })  # fmt: skip
-WORST_FIRST = (
-    Outcome.FAIL,
-    Outcome.ERROR,
-    Outcome.MISSING,
-    Outcome.INCONCLUSIVE,
-    Outcome.WAIVED,
-    Outcome.PASS,
-    Outcome.NOT_APPLICABLE,
-)
 CARD = (
     ("name", "Name"),
     ("version", "Version"),
@@ -113,6 +105,8 @@ def model_page(model: Model, portfolio: Portfolio) -> Page:
         gates=gates,
         failed=[line for line in gates if line.verdict.failed],
         unmet=[(requirement(need.name), need.message) for need in audit.requirements if not need.met],
+        met=[requirement(need.name) for need in audit.requirements if need.met],
+        digests=_digests(audit),
         fairness=fairness,
         charts=charts,
         more_curves=max(0, sum(curve.level is not None for curve in audit.charts.roc) - GROUP_CURVES),
@@ -121,11 +115,12 @@ def model_page(model: Model, portfolio: Portfolio) -> Page:
         changes=rules.changes(audit),
         judged_by=rules.judged_by(audit),
         notes=rules.notes(audit),
+        banner=verdicts.banner(audit),
         waivers=rules.waivers(audit),
         contacts=questions(audit),
         card=_card(audit),
         history=_history(model),
-        hidden_audits=max(0, len(model.past) - SHOWN_AUDITS),
+        hidden_audits=max(0, len(model.history) - SHOWN_AUDITS),
     )
     return Page(short(model.id, 80), body, search_text(model))
 
@@ -133,14 +128,16 @@ def model_page(model: Model, portfolio: Portfolio) -> Page:
 def gate_lines(model: Model) -> list[GateLine]:
     """The gates of the latest audit, the worst first, then in the policy's order."""
     severities = list(Severity)
-    found = sorted(model.audit.verdicts, key=lambda v: (WORST_FIRST.index(v.outcome), severities.index(v.severity)))
+    found = sorted(
+        model.audit.verdicts, key=lambda v: (WORST_OUTCOME_FIRST.index(v.outcome), severities.index(v.severity))
+    )
     return [_gate_line(verdict, model) for verdict in found]
 
 
 def _gate_line(verdict: Verdict, model: Model) -> GateLine:
     limit = verdict.threshold if isinstance(verdict.threshold, float | int) else None
     unit = verdict.unit
-    points = [past.gates[verdict.gate_id][0] for past in model.past if verdict.gate_id in past.gates]
+    points = [past.gates[verdict.gate_id][0] for past in model.history if verdict.gate_id in past.gates]
     judged = tuple(
         (
             judged.attribute or "whole model",
@@ -161,7 +158,7 @@ def _gate_line(verdict: Verdict, model: Model) -> GateLine:
 
 
 def _margin(verdict: Verdict) -> str:
-    """How far the value lies on the right side (+) or the wrong side (−) of its threshold."""
+    """How far the value lies on the right side (+) or the wrong side (−) of its threshold; on it, it has no side."""
     value, limit = verdict.value, verdict.threshold
     if value is None or limit is None:
         return ""
@@ -173,7 +170,9 @@ def _margin(verdict: Verdict) -> str:
         room = limit - value
     else:
         return ""
-    return f"{'−' if room < 0 else '+'}{verdict.unit.show(abs(room), beside=0.0)}"
+    if abs(room) <= TOLERANCE:
+        return "on the threshold"
+    return f"margin {'−' if room < 0 else '+'}{verdict.unit.show(abs(room), beside=0.0)}"
 
 
 def fairness_tables(audit: Audit) -> list[FairnessTable]:
@@ -270,6 +269,16 @@ def _card(audit: Audit) -> list[tuple[str, str]]:
     return [("Model id", short(audit.model.id, 200))] + [(words, value or "not declared") for words, value in declared]
 
 
+def _digests(audit: Audit) -> list[tuple[str, str]]:
+    """What else went in, by its digest; only what is known."""
+    found = (
+        ("Predictions", audit.provenance.predictions_sha256),
+        ("Configuration", audit.provenance.config_sha256),
+        ("Policy", audit.provenance.policy_sha256 or (audit.policy.sha256 if audit.policy else None)),
+    )
+    return [(words, digest) for words, digest in found if digest]
+
+
 def _history(model: Model) -> dict[str, object]:
     """The latest audits, newest first, and each one's value and outcome on the gates that are in force now."""
     gates = [(verdict.gate_id, verdict) for verdict in model.audit.verdicts]
@@ -277,7 +286,7 @@ def _history(model: Model) -> dict[str, object]:
         "gates": [verdict for _, verdict in gates],
         "lines": [
             (past, [_cell(past, gate_id, verdict) for gate_id, verdict in gates])
-            for past in model.past[: -SHOWN_AUDITS - 1 : -1]
+            for past in model.history[: -SHOWN_AUDITS - 1 : -1]
         ],
     }
 

@@ -6,12 +6,13 @@ from collections import Counter
 from dataclasses import dataclass
 
 from glassalpha_action.pages.data import Model, Page, Portfolio
+from glassalpha_action.pages.policies import overdue
 from glassalpha_action.pages.render import render
 from glassalpha_action.pages.slugs import slug
+from glassalpha_action.records import Verdict
 from glassalpha_action.report import words
-from glassalpha_action.vocabulary import Outcome, Status
+from glassalpha_action.vocabulary import WORST_STATUS_FIRST, Outcome, Severity, Status
 
-ORDER = (Status.BLOCKED, Status.REVIEW, Status.NO_POLICY, Status.PASSED)
 CARDS = (Status.PASSED, Status.REVIEW, Status.BLOCKED, Status.NO_POLICY)
 MONTHS = 12
 FOUND_BY = 40
@@ -40,6 +41,7 @@ def portfolio_page(portfolio: Portfolio) -> Page:
             (status, counts[status], _unenforced(portfolio, status), _approved(portfolio, status)) for status in CARDS
         ],
         attention=_attention(portfolio),
+        overdue=overdue(portfolio),
         teams=_by_team(portfolio),
         gates=_failed_gates(portfolio),
         trend=_trend(portfolio),
@@ -61,7 +63,9 @@ def table(portfolio: Portfolio, root: str) -> dict[str, object]:
     return {
         "root": root,
         "lines": [(model, portfolio.age(model), _waived(model)) for model in portfolio.models],
-        "statuses": [status for status in ORDER if any(m.audit.status is status for m in portfolio.models)],
+        "statuses": [
+            status for status in WORST_STATUS_FIRST if any(m.audit.status is status for m in portfolio.models)
+        ],
         "team_names": sorted({(model.team_key, model.team) for model in portfolio.models}, key=lambda pair: pair[1]),
     }
 
@@ -78,17 +82,17 @@ def _waived(model: Model) -> int:
     return sum(verdict.outcome is Outcome.WAIVED for verdict in model.audit.verdicts)
 
 
-def _attention(portfolio: Portfolio) -> list[tuple[Model, list[str], int]]:
-    """Blocked models, then those for review, then those without policy, each with its reasons; the worst first."""
+def _attention(portfolio: Portfolio) -> list[tuple[Model, list[str], int, int]]:
+    """Models that did not pass, the worst first: each with its reasons, its age in days and how many gates are waived."""
     found = [
-        (model, _reasons(model), portfolio.age(model))
+        (model, _reasons(model), portfolio.age(model), _waived(model))
         for model in portfolio.models
         if model.audit.status is not Status.PASSED
     ]
     return sorted(
         found,
         key=lambda line: (
-            ORDER.index(line[0].audit.status),
+            WORST_STATUS_FIRST.index(line[0].audit.status),
             not line[0].audit.enforced,
             -line[0].audit.failed_gates,
             -line[2],
@@ -102,13 +106,15 @@ def _reasons(model: Model) -> list[str]:
     if audit.status is Status.NO_POLICY:
         return ["No policy applies to this model, so nothing was judged."]
     unmet = [f"Requirement not met: {need.message}" for need in audit.requirements if not need.met]
-    failed = [f"{v.gate}: {v.message}" for v in audit.verdicts if v.failed]
-    open_ = [
-        f"{v.gate} ({words.OUTCOMES[v.outcome].word.lower()}): {v.message}"
-        for v in audit.verdicts
-        if not v.failed and v.outcome in {Outcome.INCONCLUSIVE, Outcome.WAIVED}
-    ]
-    return failed + unmet + open_ or ["The audit gives no failed gate; see its notes."]
+    failed = [f"{v.gate}: {v.message}" for v in audit.verdicts if v.failed and v.severity is Severity.error]
+    warned = [f"{v.gate}: {v.message}" for v in audit.verdicts if v.failed and v.severity is not Severity.error]
+    waived = [_open(v) for v in audit.verdicts if v.outcome is Outcome.WAIVED]
+    undecided = [_open(v) for v in audit.verdicts if v.outcome is Outcome.INCONCLUSIVE and not v.failed]
+    return failed + unmet + waived + warned + undecided or ["The audit gives no failed gate; see its notes."]
+
+
+def _open(verdict: Verdict) -> str:
+    return f"{verdict.gate} ({words.OUTCOMES[verdict.outcome].word.lower()}): {verdict.message}"
 
 
 def _by_team(portfolio: Portfolio) -> list[Bar]:
@@ -120,7 +126,7 @@ def _by_team(portfolio: Portfolio) -> list[Bar]:
             team,
             slug(team),
             counts.total(),
-            tuple((status.value, counts[status]) for status in ORDER if counts[status]),
+            tuple((status.value, counts[status]) for status in WORST_STATUS_FIRST if counts[status]),
         )
         for team, counts in teams.items()
     ]
@@ -130,8 +136,8 @@ def _by_team(portfolio: Portfolio) -> list[Bar]:
 
 
 def _failed_gates(portfolio: Portfolio) -> list[Bar]:
-    """How many models fail each gate, the most failed first."""
-    counts = Counter(gate for model in portfolio.models for gate in {v.gate for v in model.audit.verdicts if v.failed})
+    """How many models fail each gate, or do not meet each requirement, the most failed first."""
+    counts = Counter(gate for model in portfolio.models for gate in {*model.failed})
     return [
         Bar(gate, gate[:FOUND_BY], n, ((None, n),))
         for gate, n in sorted(counts.items(), key=lambda item: (-item[1], item[0]))
@@ -144,11 +150,12 @@ def _trend(portfolio: Portfolio) -> list[tuple[str, dict[str, int]]]:
     counts = {month: Counter[str]() for month in months}
     for model in portfolio.models:
         for month in months:
-            standing = next((past.status for past in reversed(model.past) if past.as_of[:7] <= month), None)
-            if standing is not None:
-                counts[month][standing] += 1
+            if standing := model.standing(month):
+                counts[month][standing.status] += 1
     return [
-        (month, {status.value: counts[month][status.value] for status in ORDER}) for month in months if counts[month]
+        (month, {status.value: counts[month][status.value] for status in WORST_STATUS_FIRST})
+        for month in months
+        if counts[month]
     ]
 
 
@@ -169,5 +176,5 @@ def search_text(model: Model) -> str:
         card.use_case,
         audit.policy.name if audit.policy else None,
     ]
-    failed = [f"fails {v.gate}" for v in audit.verdicts if v.failed]
+    failed = [f"fails {gate}" for gate in model.failed]
     return words.short(". ".join(filter(None, [*names, *failed])), 400)

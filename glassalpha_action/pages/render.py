@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 from functools import cache
 from pathlib import Path
@@ -12,9 +11,8 @@ from glassalpha_action.report import words
 
 if TYPE_CHECKING:
     from jinja2 import Environment
+    from markupsafe import Markup
 
-
-CODE = re.compile(r"`([^`]+)`")
 PREFORMATTED = re.compile(r"(<pre.*?</pre>)", re.DOTALL)
 SPACE = re.compile(r"\s*\n\s*")
 OPTIONAL = re.compile(r"</(?:td|th|tr|thead|tbody|li|dt|dd|option)>")
@@ -30,10 +28,11 @@ def label(text: str, limit: int) -> str:
     return words.short(text, limit).strip() or "(blank)"
 
 
-def script_json(value: Any) -> str:
-    """JSON that is inert inside a script element: no `<`, `>` or `&` is left in it."""
-    text = json.dumps(value, separators=(",", ":"), ensure_ascii=True)
-    return text.replace("<", "\\u003c").replace(">", "\\u003e").replace("&", "\\u0026")
+def breaking(text: str, limit: int) -> Markup:
+    """`label` as HTML, in which a line may break after an underscore and need not break inside a word."""
+    from markupsafe import Markup, escape
+
+    return Markup(escape(label(text, limit)).replace("_", Markup("_<wbr>")))  # noqa: S704
 
 
 def compact(page: str) -> str:
@@ -70,9 +69,10 @@ def _environment() -> Environment:
     environment.filters |= {
         "name": words.name,
         "short": label,
+        "breaking": breaking,
         "sentence": words.sentence,
-        "prose": lambda text, limit: Markup(CODE.sub(r"<code>\1</code>", str(escape(words.name(text, limit))))),  # noqa: S704
-        "script_json": lambda value: Markup(script_json(value)),  # noqa: S704
+        "prose": lambda text, limit: Markup(words.coded(str(escape(words.name(text, limit))))),  # noqa: S704
+        "script_json": lambda value: Markup(words.script_json(value)),  # noqa: S704
     }
     environment.globals |= {"STATUSES": words.STATUSES, "OUTCOMES": words.OUTCOMES, "count": words.count}
     return environment

@@ -49,5 +49,5 @@ def about_page(portfolio: Portfolio) -> Page:
 
 
 def footer(portfolio: Portfolio) -> str:
-    """The line under every page, as HTML: day, registry head digest, tool version."""
+    """The line under every page, as HTML: day, registry anchor, tool version."""
     return render("footer.html", portfolio=portfolio)

@@ -23,7 +23,9 @@ class Line:
 
     @property
     def ends(self) -> str:
-        """When it ends, seen from the portal's day: an audit may be older than the waiver is long."""
+        """When it ends, seen from the portal's day: an audit may be older than the waiver is long; a refused one never began."""
+        if self.waiver.look == rules.STATES["refused"]:
+            return ""
         if self.days < 0:
             return f"ended {words.count(-self.days, 'day')} ago"
         return "ends today" if self.days == 0 else f"ends in {words.count(self.days, 'day')}"

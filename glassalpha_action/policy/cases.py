@@ -11,7 +11,6 @@ from typing import Annotated
 
 from pydantic import BeforeValidator, Field, model_validator
 
-from glassalpha_action.cube import AND
 from glassalpha_action.documents import (
     Day,
     Document,
@@ -32,7 +31,7 @@ from glassalpha_action.policy.compare import TOLERANCE, exact
 from glassalpha_action.policy.schema import Gate, LoadedPolicy, Policy, Reproducibility, Task
 from glassalpha_action.policy.verdict import Decision, decide
 from glassalpha_action.records import Definition, Group, Measurement, ModelCard, Provenance, Verdict
-from glassalpha_action.vocabulary import Comparison, Outcome, Status
+from glassalpha_action.vocabulary import AND, Comparison, Outcome, Status
 
 NOT_MEASURED = "missing"
 ROWS = 10_000

@@ -10,9 +10,9 @@ from typing import Any
 from glassalpha_action.documents import Document
 from glassalpha_action.policy.compare import Effect, Limit, accepted, effect_of
 from glassalpha_action.policy.schema import Gate, LoadedPolicy, Policy, Reproducibility, Statistics
-from glassalpha_action.policy.waivers import Waiver
+from glassalpha_action.policy.waivers import Waiver, place
 from glassalpha_action.records import Change
-from glassalpha_action.vocabulary import Comparison, Severity
+from glassalpha_action.vocabulary import AND, Comparison, Severity
 
 RANKS: Mapping[str, Sequence[Any]] = {
     "severity": (Severity.info, Severity.warning, Severity.error),
@@ -167,8 +167,8 @@ def _scopes(base: Gate, head: Gate, at: str, name: str) -> Iterator[Change]:
     effects = {
         wider(before.attributes if before else None, after.attributes if after else None),
         wider(
-            [" & ".join(sorted(n)) for n in before.intersections] if before else [],
-            [" & ".join(sorted(n)) for n in after.intersections] if after else [],
+            [AND.join(sorted(n)) for n in before.intersections] if before else [],
+            [AND.join(sorted(n)) for n in after.intersections] if after else [],
         ),
         ranked("flag", bool(before and before.missing), bool(after and after.missing)),
     }
@@ -323,14 +323,12 @@ def _extends_changes(base: LoadedPolicy, head: LoadedPolicy) -> Iterator[Change]
         yield change("extends", "neutral", "The digest of the policy extended", base.base.sha256, head.base.sha256)
 
 
-def waiver_changes(
-    base: Sequence[Waiver], head: Sequence[Waiver], gates: Mapping[str, Gate], model_id: str | None = None
-) -> tuple[Change, ...]:
-    """Every change from one set of waivers to another, of this model's or of all.
+def waiver_changes(base: Sequence[Waiver], head: Sequence[Waiver], gates: Sequence[Gate]) -> tuple[Change, ...]:
+    """Every change from one set of waivers to another.
 
-    `gates` are the head's by id; a waiver of a gate that is not there counts as weakened where its ceiling moves.
+    `gates` are the head's; a waiver of a gate that is not among them counts as weakened where its ceiling moves.
     """
-    mine = [{w.id: w for w in ws if model_id in {None, w.model_id}} for ws in (base, head)]
+    mine = [{w.id: w for w in ws} for ws in (base, head)]
     return tuple(
         found
         for key in sorted({*mine[0], *mine[1]})
@@ -338,7 +336,7 @@ def waiver_changes(
     )
 
 
-def _waiver_changes(base: Waiver | None, head: Waiver | None, gates: Mapping[str, Gate]) -> Iterator[Change]:
+def _waiver_changes(base: Waiver | None, head: Waiver | None, gates: Sequence[Gate]) -> Iterator[Change]:
     one = head or base
     if one is None or base == head:
         return
@@ -357,7 +355,8 @@ def _waiver_changes(base: Waiver | None, head: Waiver | None, gates: Mapping[str
         if name == "expires":
             effect = _less(before.toordinal(), after.toordinal())
         if name == "ceiling":
-            effect = _ceilings(before, after, gates.get(head.gate))
+            at_gate = place(head, gates)
+            effect = _ceilings(before, after, None if at_gate is None else gates[at_gate])
         if before != after:
             yield change(f"{at}.{name}", effect, f"Waiver {one.id}: `{name}`", before, after)
 

@@ -5,11 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from fractions import Fraction
 
-from glassalpha_action.cube import AND
 from glassalpha_action.evidence import MISSING
 from glassalpha_action.policy.schema import Statistics
 from glassalpha_action.records import Change, CubeOrigin, Measurement
-from glassalpha_action.vocabulary import Unit
+from glassalpha_action.vocabulary import AND, Unit
 
 
 def doubts(found: Measurement, statistics: Statistics, origin: CubeOrigin | None = None) -> list[str]:

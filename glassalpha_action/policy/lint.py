@@ -8,13 +8,12 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
 from statistics import NormalDist
-from typing import Literal
+from typing import Literal, Protocol
 
 from glassalpha_action.documents import KeyPath, Place, plain
 from glassalpha_action.policy.citations import GONE, Authority, Citations
 from glassalpha_action.policy.compare import Span, accepted, exact
 from glassalpha_action.policy.schema import Gate, LoadedPolicy, Policy
-from glassalpha_action.records import Definition
 from glassalpha_action.vocabulary import Comparison, Severity, Unit
 
 Level = Literal["error", "warning", "note"]
@@ -22,18 +21,35 @@ Counts = Sequence[tuple[float, float]]
 GapInterval = Callable[[Counts, float], tuple[float, float]]
 
 NOTICE = timedelta(days=14)
-RANGES = {
-    Unit.share: (0.0, 1.0), Unit.probability: (0.0, 1.0), Unit.difference: (-1.0, 1.0),
-    Unit.ratio: (0.0, math.inf), Unit.rows: (0.0, math.inf),
-}  # fmt: skip
-RATE_GAPS = {
-    "demographic_parity_difference", "equalized_odds_difference", "equal_opportunity_difference",
-    "false_positive_rate_difference", "predictive_parity_difference",
-}  # fmt: skip
-RATE_RATIOS = {"demographic_parity_ratio", "adverse_impact_ratio"}
 STRICT = {Comparison.greater_than, Comparison.less_than}
+FLOORS = {Comparison.greater_than, Comparison.greater_than_or_equal}
+CEILINGS = {Comparison.less_than, Comparison.less_than_or_equal}
 AT_LEAST = re.compile(r"≥|>=|\bat least\b|\bminim(?:um|al)\b|\bno less than\b|\bfloor\b", re.IGNORECASE)
 AT_MOST = re.compile(r"≤|<=|\bat most\b|\bmaxim(?:um|al)\b|\bno more than\b|\bceiling\b", re.IGNORECASE)
+
+
+class Metric(Protocol):
+    """What the rules look at in a metric."""
+
+    @property
+    def id(self) -> str:
+        """The name policies call it by."""
+
+    @property
+    def unit(self) -> Unit:
+        """What its number counts."""
+
+    @property
+    def lowest(self) -> float:
+        """The least it can be; minus infinity where nothing bounds it."""
+
+    @property
+    def highest(self) -> float:
+        """The most it can be; infinity where nothing bounds it."""
+
+    @property
+    def of_rates(self) -> bool:
+        """Whether it is a gap or a ratio of rates of groups."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +72,7 @@ class _Read:
     """What the rules look at."""
 
     found: LoadedPolicy
-    definitions: Mapping[str, Definition]
+    metrics: Mapping[str, Metric]
     citations: Citations
     today: date
     gap: GapInterval
@@ -69,43 +85,50 @@ class _Read:
         place = self.found.tree.place(path) or Place(self.found.name, 1)
         return Finding(rule, level, place.file, place.line, message)
 
-    def gates(self) -> Iterator[tuple[int, Gate, Definition]]:
+    def gates(self) -> Iterator[tuple[int, Gate, Metric]]:
         for i, gate in enumerate(self.policy.gates):
-            yield i, gate, self.definitions[gate.metric]
+            yield i, gate, self.metrics[gate.metric]
 
 
 def lint(
     found: LoadedPolicy,
-    definitions: Mapping[str, Definition],
+    metrics: Mapping[str, Metric],
     citations: Citations,
     today: date,
     gap: GapInterval,
 ) -> list[Finding]:
     """Everything doubtful about `found` as of `today`, in the order of its lines.
 
-    `definitions` has every metric and alias; `gap(counts, confidence)` is the interval of the largest difference
-    between rates given as (successes, n).
+    `metrics` has every metric by its name and its aliases; `gap(counts, confidence)` is the interval of the largest
+    difference between rates given as (successes, n).
     """
-    read = _Read(found, definitions, citations, today, gap)
+    read = _Read(found, metrics, citations, today, gap)
     findings = [finding for rule in RULES for finding in rule(read)]
     return sorted(findings, key=lambda f: (f.file != found.name, f.file, f.line or 0, f.rule))
 
 
 def _unreachable(read: _Read) -> Iterator[Finding]:
     for i, gate, metric in read.gates():
-        if metric.unit not in RANGES or gate.baseline:
+        if gate.baseline:
             continue
-        low, high = RANGES[metric.unit]
-        possible = Span((exact(low), 0), (exact(high) if math.isfinite(high) else high, 0))
+        possible = Span(*((exact(end) if math.isfinite(end) else end, 0) for end in (metric.lowest, metric.highest)))
         wanted = accepted(gate.comparison, gate.threshold)
         path = ("gates", i, "threshold")
         if _apart(wanted, possible):
             asked = f"`{gate.name}` asks {metric.id} {_limit(gate)}"
-            text = f"{asked}, which no model reaches: it lies from {low:g} to {high:g}."
+            text = f"{asked}, which no model reaches: {_range(metric)}."
             yield read.at("unreachable", "error", path, text)
         elif gate.comparison is not Comparison.present and possible.within(wanted):
             text = f"`{gate.name}` asks {metric.id} {_limit(gate)}, which every model meets; the gate never fails."
             yield read.at("unreachable", "warning", path, text)
+
+
+def _range(metric: Metric) -> str:
+    if math.isinf(metric.lowest):
+        return f"it is {metric.highest:g} at most"
+    if math.isinf(metric.highest):
+        return f"it is {metric.lowest:g} at least"
+    return f"it lies from {metric.lowest:g} to {metric.highest:g}"
 
 
 def _contradictions(read: _Read) -> Iterator[Finding]:
@@ -192,7 +215,7 @@ def _boundaries(read: _Read) -> Iterator[Finding]:
             yield read.at("boundary", "warning", ("gates", i, "comparison"), text)
 
 
-def _strictly(gate: Gate, metric: Definition) -> str | None:
+def _strictly(gate: Gate, metric: Metric) -> str | None:
     if gate.comparison not in STRICT:
         return None
     above = gate.comparison is Comparison.greater_than
@@ -235,14 +258,14 @@ def _least_rows(read: _Read) -> int | None:
     return max(least, default=None)
 
 
-def _largest_gap(gate: Gate, metric: Definition) -> float | None:
+def _largest_gap(gate: Gate, metric: Metric) -> float | None:
     """The difference between two rates around one half that the gate still accepts."""
     limit = gate.threshold
-    if not isinstance(limit, float) or gate.severity is Severity.info:
+    if not isinstance(limit, float) or gate.severity is Severity.info or not metric.of_rates:
         return None
-    if metric.id in RATE_GAPS and gate.comparison in {Comparison.less_than, Comparison.less_than_or_equal}:
+    if metric.unit is Unit.difference and gate.comparison in CEILINGS:
         return limit
-    if metric.id in RATE_RATIOS and gate.comparison in {Comparison.greater_than, Comparison.greater_than_or_equal}:
+    if metric.unit is Unit.ratio and gate.comparison in FLOORS:
         return (1 - limit) / (1 + limit)
     return None
 

@@ -1,11 +1,12 @@
-"""What a recorded audit has to judge a gate by."""
+"""What a recorded audit has to judge it by again."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
 from glassalpha_action.policy.schema import Gate
-from glassalpha_action.records import Audit, Definition, Measurement
+from glassalpha_action.records import Audit, Definition, Measurement, Requirement
+from glassalpha_action.vocabulary import MODEL_PRESENT, RULES_APPLY
 
 
 def recorded(
@@ -26,3 +27,8 @@ def recorded(
     every = [m for m in audit.measurements if m.metric == found.id]
     wanted = {**(every[0].params if every else {}), **gate.params}
     return found, [m for m in every if dict(m.params) == wanted]
+
+
+def beside(audit: Audit) -> tuple[Requirement, ...]:
+    """What the audit had to meet beside its policy, by the base commit."""
+    return tuple(one for one in audit.requirements if one.name in {MODEL_PRESENT, RULES_APPLY})

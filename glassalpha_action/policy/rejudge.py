@@ -12,11 +12,10 @@ from glassalpha_action.digests import sha256
 from glassalpha_action.documents import UserError
 from glassalpha_action.policy import waivers
 from glassalpha_action.policy.extends import recalled
-from glassalpha_action.policy.recorded import recorded
+from glassalpha_action.policy.recorded import beside, recorded
 from glassalpha_action.policy.schema import LoadedPolicy
-from glassalpha_action.policy.stricter import BESIDE
 from glassalpha_action.policy.verdict import Decision, decide
-from glassalpha_action.records import Audit, PolicyText
+from glassalpha_action.records import Audit, Judged, PolicyText, Verdict
 
 BYTE_ORDER_MARK = "\ufeff"
 DECISIVE = ("gate", "gate_id", "metric", "outcome", "raw_outcome", "value", "threshold", "comparison", "severity",
@@ -49,7 +48,7 @@ def _decided(audit: Audit) -> Decision:
         audit.profile,
         waivers=waivers.recalled(audit.waivers),
         baselines=audit.baselines,
-        beside=[r for r in audit.requirements if r.name in BESIDE],
+        beside=beside(audit),
         changes=audit.changes,
         task=audit.data.task,
     )
@@ -108,8 +107,12 @@ def _differences(audit: Audit, decision: Decision) -> Iterator[str]:
         if wrong:
             outcomes = f"says {said.outcome.value}, judged again {found.outcome.value}"
             yield f"the gate {said.gate_id} {outcomes} ({wrong[0]} differs)"
-        elif said.judged != found.judged:
+        elif _wordless(said) != _wordless(found):
             yield f"the gate {said.gate_id} says otherwise about a single attribute than judging it again"
     stated = [(r.name, r.met) for r in audit.requirements]
     if stated != [(r.name, r.met) for r in decision.requirements]:
         yield "its reproducibility requirements are not what judging again comes to"
+
+
+def _wordless(verdict: Verdict) -> list[Judged]:
+    return [one.model_copy(update={"reason": None}) for one in verdict.judged]

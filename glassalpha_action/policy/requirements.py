@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from glassalpha_action.documents import person, same_person
 from glassalpha_action.policy.schema import Policy
 from glassalpha_action.records import ModelCard, Provenance, Requirement
 
@@ -42,7 +43,7 @@ def _reproducibility(policy: Policy, provenance: Provenance) -> Iterator[Require
             "git_commit_required",
             asked.git_commit_required,
             provenance.git_commit is not None and provenance.git_clean is not False,
-            f"The inputs stand at commit {(provenance.git_commit or '')[:12]}.",
+            _commit(provenance),
             "Commit the audit's files, with every change to them, to git and run the audit inside that checkout.",
         ),
     )
@@ -51,14 +52,23 @@ def _reproducibility(policy: Policy, provenance: Provenance) -> Iterator[Require
             yield Requirement(name=name, met=bool(met), message=yes if met else no)
 
 
+def _commit(provenance: Provenance) -> str:
+    """What a commit vouches for: the model and the data may lie outside of git, and their digests name them."""
+    clean = " with no tracked file modified" if provenance.git_clean else ""
+    named = "the model and the data are" if provenance.model_sha256 else "the data are"
+    return (
+        f"The audit ran at commit {(provenance.git_commit or '')[:12]}{clean}; {named} known by the digests recorded."
+    )
+
+
 def _evidence(policy: Policy, provenance: Provenance, model: ModelCard) -> Iterator[Requirement]:
     for name in policy.required_evidence:
         if name == "model_digest":
             met = provenance.model_sha256 is not None
             yes, no = "The model's digest is recorded.", "Audit the model file itself, so that its digest is recorded."
         elif name == "independent_validator":
-            makers = {_plain(who) for who in (model.owner, model.developer) if who}
-            met = bool(model.validator) and _plain(model.validator or "") not in makers
+            validator = model.validator or ""
+            met = bool(person(validator)) and not same_person(validator, model.owner, model.developer)
             yes = f"{model.validator} validates the model and neither owns nor develops it."
             no = "Name in audit.yaml a `model: validator:` who neither owns nor develops the model."
         else:
@@ -69,7 +79,3 @@ def _evidence(policy: Policy, provenance: Provenance, model: ModelCard) -> Itera
                 f"Say the model's {words} in audit.yaml: `model: {name}:`.",
             )
         yield Requirement(name=f"evidence: {name}", met=met, message=yes if met else no)
-
-
-def _plain(name: str) -> str:
-    return " ".join(name.split()).casefold()

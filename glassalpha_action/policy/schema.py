@@ -13,7 +13,7 @@ from pydantic import AliasChoices, BeforeValidator, ConfigDict, Field, WithJsonS
 from glassalpha_action.documents import Day, Document, Flag, Number, Text, Tree, Whole
 from glassalpha_action.policy.compare import Threshold, require_limit, require_softer
 from glassalpha_action.records import PolicyText
-from glassalpha_action.vocabulary import Comparison, Severity
+from glassalpha_action.vocabulary import AND, Comparison, Severity
 
 Task = Literal["classification", "regression"]
 DIGEST = r"^[0-9a-f]{64}$"
@@ -72,7 +72,7 @@ class Scope(Document):
     @property
     def combined(self) -> tuple[str, ...]:
         """The names its intersections are measured under."""
-        return tuple(" & ".join(names) for names in self.intersections)
+        return tuple(AND.join(names) for names in self.intersections)
 
 
 class AppliesTo(Document):
@@ -203,7 +203,7 @@ class Reproducibility(Document):
     strict_mode_required: Annotated[Flag, _said("The audit runs with --strict.")] = False
     seed_required: Annotated[Flag, _said("audit.yaml sets the random seed.")] = False
     manifest_required: Annotated[Flag, _said("Digests of every input are recorded.")] = False
-    git_commit_required: Annotated[Flag, _said("The inputs stand at a commit, unmodified.")] = False
+    git_commit_required: Annotated[Flag, _said("The audit runs at a commit, with no tracked file modified.")] = False
 
 
 class ReviewCycle(Document):
@@ -221,7 +221,8 @@ class Statistics(Document):
     decision: Annotated[
         Literal["point", "bound"],
         _said(
-            "`point` compares the estimate, `bound` the whole confidence interval, so that noise alone fails nobody."
+            "`point` compares the estimate, `bound` the whole confidence interval, so that noise alone fails nobody "
+            "(an expected calibration error fails by its estimate and its p-value: noise alone keeps it above zero)."
         ),
     ] = "point"
     on_missing: Annotated[

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping
 from glassalpha_action.policy.binding import TASKS
 from glassalpha_action.policy.compare import Limit
 from glassalpha_action.policy.schema import Gate, Policy, Scope, Statistics
+from glassalpha_action.policy.wording import limits, stopped
 from glassalpha_action.records import Definition
 from glassalpha_action.vocabulary import Comparison, Severity, Unit
 
@@ -15,6 +16,7 @@ DOES = {
     Severity.warning: "asks for review",
     Severity.info: "is reported, and stops nothing",
 }
+SHARES = frozenset({Unit.share, Unit.difference})
 WORDS = {
     Comparison.greater_than: "greater than",
     Comparison.greater_than_or_equal: "at least",
@@ -37,13 +39,19 @@ ENFORCEMENT = {
 }
 
 
+def stated(limit: Limit, unit: Unit) -> str:
+    """A threshold as a verdict writes it, and of shares and their differences as people say it: 0.050 (5%)."""
+    written = " and ".join(limits(limit, unit).split(" to "))
+    return f"{written} ({level(limit, unit)})" if limit is not None and unit in SHARES else written
+
+
 def level(limit: Limit, unit: Unit) -> str:
-    """A threshold as people write it: 5% for a share or a difference of shares, 0.75 for the rest."""
+    """A threshold as people say it: 5% for a share or a difference of shares, 0.75 for the rest."""
     if limit is None:
         return ""
     if isinstance(limit, tuple):
         return f"{level(limit[0], unit)} and {level(limit[1], unit)}"
-    if unit in {Unit.share, Unit.difference}:
+    if unit in SHARES:
         return f"{100 * limit:.10g}%"
     if unit is Unit.rows and limit.is_integer():
         return f"{limit:,.0f}"
@@ -55,13 +63,13 @@ def gate_sentence(gate: Gate, metric: Definition) -> str:
     unit = " rows" if metric.unit is Unit.rows else ""
     if gate.baseline:
         than = "the base commit's model" if gate.baseline.ref == "base_commit" else "the last recorded audit"
-        asks = f"must be no more than {level(gate.baseline.no_worse_than, metric.unit)} worse than {than}'s"
+        asks = f"must be no more than {stated(gate.baseline.no_worse_than, metric.unit)} worse than {than}'s"
     else:
-        limit = level(gate.threshold, metric.unit)
+        limit = stated(gate.threshold, metric.unit)
         asks = f"must be {WORDS[gate.comparison]}{limit and f' {limit}{unit}'}"
     params = "".join(f", {name} {value:g}" for name, value in gate.params.items())
     until = f" from {gate.enforce_from.isoformat()} on (until then it warns)" if gate.enforce_from else ""
-    softer = f"; it warns from {level(gate.warn_threshold, metric.unit)} on" if gate.warn_threshold is not None else ""
+    softer = f"; it warns from {stated(gate.warn_threshold, metric.unit)} on" if gate.warn_threshold is not None else ""
     return (
         f"{metric.title} (`{metric.id}`{params}){_groups(gate.scope)} {asks}; if not, it "
         f"{DOES[gate.severity]}{until}{softer}.{_models(gate)}"
@@ -112,14 +120,10 @@ def _binds(policy: Policy) -> Iterator[str]:
 def _gates(policy: Policy, definitions: Mapping[str, Definition]) -> Iterator[str]:
     for gate in policy.gates:
         parts = [f"{gate.name}: {gate_sentence(gate, definitions[gate.metric])}"]
-        parts += [f"Why: {_stopped(gate.rationale)}"] if gate.rationale else []
-        parts += [f"Source: {_stopped(gate.clause)}"] if gate.clause else []
+        parts += [f"Why: {stopped(gate.rationale)}"] if gate.rationale else []
+        parts += [f"Source: {stopped(gate.clause)}"] if gate.clause else []
         parts += [f"Held to something else: {', '.join(gate.overrides)}."] if gate.overrides else []
         yield " ".join(parts)
-
-
-def _stopped(text: str) -> str:
-    return text if text.rstrip().endswith((".", "!", "?")) else f"{text.rstrip()}."
 
 
 def _sure(rules: Statistics) -> Iterator[str]:
@@ -128,7 +132,9 @@ def _sure(rules: Statistics) -> Iterator[str]:
     else:
         yield (
             f"Gates compare the whole {rules.confidence * 100:g}% interval: a model fails when all of it is on the "
-            "wrong side, passes when all of it is on the right side, and is inconclusive between."
+            "wrong side, passes when all of it is on the right side, and is inconclusive between. The expected "
+            "calibration error, which is above zero by chance alone, fails when the estimate is on the wrong side and "
+            f"chance explains it in fewer than {100 - rules.confidence * 100:.10g}% of cases."
         )
     does = {"block": "blocks", "review": "asks for review"}
     yield f"What cannot be measured never passes: on an error gate it {does[rules.on_missing]}."

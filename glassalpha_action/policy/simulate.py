@@ -7,16 +7,15 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
 
-from glassalpha_action.policy.recorded import recorded
+from glassalpha_action.policy.recorded import beside, recorded
 from glassalpha_action.policy.schema import Gate, LoadedPolicy
 from glassalpha_action.policy.verdict import Decision, decide
 from glassalpha_action.policy.waivers import recalled
 from glassalpha_action.records import Audit, Definition, Measurement, Verdict
-from glassalpha_action.vocabulary import Outcome, Status
+from glassalpha_action.vocabulary import FAILED, Outcome, Status
 
 UNREALISTIC_SHARE = 0.80
 LEAST_MODELS = 5
-FAILED = {Outcome.FAIL, Outcome.MISSING, Outcome.ERROR}
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,7 +100,7 @@ def simulate(loaded: LoadedPolicy, audits: Iterable[Audit], definitions: Mapping
 
     Metrics are those of each audit's own glossary; what an audit did not measure is MISSING, and `definitions` (by name
     and alias) says what it would have been. Waivers are those each audit records; a baseline gate compares with the
-    audit before, where none is recorded. The order of `audits` does not matter.
+    audit before, where none is recorded. Of a model's audits of one day, `audits` has the last one last.
     """
     policy = _in_force(loaded)
     ordered = _ordered(audits)
@@ -117,13 +116,13 @@ def simulate(loaded: LoadedPolicy, audits: Iterable[Audit], definitions: Mapping
 
 
 def latest(audits: Iterable[Audit]) -> list[Audit]:
-    """The latest audit of each model, by model."""
+    """The latest audit of each model, by model; of those of one day the last given."""
     return list({audit.model.id: audit for audit in _ordered(audits)}.values())
 
 
 def _ordered(audits: Iterable[Audit]) -> list[Audit]:
     unique = {audit.audit_id: audit for audit in audits}
-    return sorted(unique.values(), key=lambda a: (a.model.id, a.provenance.as_of, a.audit_id))
+    return sorted(unique.values(), key=lambda a: (a.model.id, a.provenance.as_of))
 
 
 def _judged(
@@ -134,7 +133,8 @@ def _judged(
     baselines = audit.baselines or {"last_audit": before.measurements if before else ()}
     return decide(
         loaded, measured, audit.provenance, audit.model, today, audit.profile,
-        waivers=recalled(audit.waivers), baselines=baselines, changes=audit.changes, task=audit.data.task,
+        waivers=recalled(audit.waivers), baselines=baselines, beside=beside(audit), changes=audit.changes,
+        task=audit.data.task,
     )  # fmt: skip
 
 

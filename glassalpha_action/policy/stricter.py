@@ -16,11 +16,8 @@ from glassalpha_action.policy.schema import LoadedPolicy
 from glassalpha_action.policy.verdict import decide
 from glassalpha_action.policy.waivers import Waiver
 from glassalpha_action.records import Audit, Change, DataSummary, Provenance, Requirement, sealed
-from glassalpha_action.vocabulary import Outcome, Status
+from glassalpha_action.vocabulary import MODEL_PRESENT, RULES_APPLY, WORST_STATUS_FIRST, Outcome, Status
 
-MODEL_PRESENT = "base: model_present"
-RULES_APPLY = "base: rules_apply"
-BESIDE = frozenset({MODEL_PRESENT, RULES_APPLY})
 MOST_SAID = 5
 
 # What of audit.yaml says how a model is judged; the rest says which model, which rows, and who they are.
@@ -63,20 +60,30 @@ WEAKENING = frozenset(SPOKEN) - {"policy.path", "policy.waivers"}
 def config_changes(base: AuditConfig, head: AuditConfig) -> tuple[Change, ...]:
     """What changed between two audit.yaml files in how the model is judged."""
     found = [
-        _said(section, name, getattr(getattr(base, section), name, None), getattr(getattr(head, section), name, None))
+        _said(section, name, _in_force(base, section, name), _in_force(head, section, name))
         for section, names in RULES.items()
         for name in names
     ]
     return (*(c for c in found if c), *_attribute_changes(base, head), *_elsewhere(base, head))
 
 
+def _in_force(config: AuditConfig, section: str, name: str) -> Any:
+    """What audit.yaml says, or what is taken where it says nothing."""
+    said = getattr(getattr(config, section), name, None)
+    if said is None and name == "threshold":
+        return 0.5
+    if said is None and name == "positive_label":
+        return "1"
+    if said is None and name == "favorable_label":
+        return _in_force(config, section, "positive_label")
+    return said
+
+
 def _said(section: str, name: str, before: Any, after: Any) -> Change | None:
     what = f"{section}.{name}"
-    if what == "model.threshold":
-        before, after = (0.5 if one is None else one for one in (before, after))
     if before == after or what == "data.protected_attributes":
         return None
-    effect: Effect = "weakened" if what in WEAKENING and before is not None else "neutral"
+    effect: Effect = "weakened" if what in WEAKENING else "neutral"
     if what == "data.proxies":
         effect = wider(before, after)
     if what == "audit.profile":
@@ -126,7 +133,7 @@ def changes(
     head: tuple[AuditConfig, LoadedPolicy | None, Sequence[Waiver]],
 ) -> tuple[Change, ...]:
     """Every change in what the model is held to, the weakened first: audit.yaml, its policy, the waivers it has."""
-    gates = {gate.key: gate for gate in head[1].policy.gates} if head[1] else {}
+    gates = head[1].policy.gates if head[1] else ()
     mine = {base[0].model.id, head[0].model.id}
     waivers = [[w for w in one[2] if w.model_id in mine] for one in (base, head)]
     found = (
@@ -235,14 +242,11 @@ def gone(config: AuditConfig, tool_version: str, today: date) -> Audit:
     )
 
 
-RANKS = {Status.PASSED: 0, Status.REVIEW: 1, Status.NO_POLICY: 2, Status.BLOCKED: 3}
-
-
 def stricter(head: Audit, base: Audit) -> Audit:
     """The stricter of two audits of one model; the head's where they are alike, or the base has no policy for it."""
 
     def weight(audit: Audit) -> tuple[bool, int, int]:
-        return audit.enforced, RANKS[audit.status], audit.failed_gates
+        return audit.enforced, -WORST_STATUS_FIRST.index(audit.status), audit.failed_gates
 
     if base.status is Status.NO_POLICY:
         return head

@@ -7,10 +7,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from glassalpha_action.documents import UserError
+from glassalpha_action.policy.simulate import LEAST_MODELS
 from glassalpha_action.records import Audit, Definition, Measurement
 from glassalpha_action.vocabulary import Better, Comparison, Unit
 
-LEAST_MODELS = 5
 TRIED = (0.5, 0.6, 0.7, 0.75, 0.8, 0.85, 0.9, 0.95, 1.0)
 
 
@@ -77,8 +77,11 @@ def _higher(metric: Definition) -> bool:
 
 
 def _worst(metric: Definition, found: Sequence[Measurement]) -> Measurement | None:
-    """The worst value at the metric's own parameters, which are measured before any that a gate asked for."""
-    mine = [m for m in found if m.metric == metric.id]
+    """The worst value of what gates judge by default: one attribute at a time, rows without a value aside.
+
+    The metric's own parameters are measured before any that a gate asked for.
+    """
+    mine = [m for m in found if m.metric == metric.id and not m.combines and not m.counts_missing]
     mine = [m for m in mine if m.params == mine[0].params and m.value is not None]
     if not mine:
         return None

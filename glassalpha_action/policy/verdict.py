@@ -15,8 +15,9 @@ from glassalpha_action.policy.compare import TOLERANCE, holds
 from glassalpha_action.policy.doubts import asked, doubts
 from glassalpha_action.policy.requirements import requirements
 from glassalpha_action.policy.schema import Gate, LoadedPolicy, Policy, Statistics
+from glassalpha_action.policy.steps import step
 from glassalpha_action.policy.waivers import Waiver
-from glassalpha_action.policy.wording import limits, message
+from glassalpha_action.policy.wording import besides, limits, message
 from glassalpha_action.records import (
     Change,
     CubeOrigin,
@@ -29,9 +30,10 @@ from glassalpha_action.records import (
     Verdict,
     WaiverUse,
 )
-from glassalpha_action.vocabulary import Comparison, Outcome, Severity, Status
+from glassalpha_action.vocabulary import SATISFIED, WORST_OUTCOME_FIRST, Comparison, Outcome, Severity, Status
 
-WORST_FIRST = (Outcome.FAIL, Outcome.ERROR, Outcome.MISSING, Outcome.INCONCLUSIVE, Outcome.PASS)
+# A p-value from a thousand redraws is never smaller, so that a higher confidence could not fail anything.
+SHOWN_BY_REDRAWS = 0.001
 
 
 def _point(found: Measurement, gate: Gate, value: float | None = None) -> bool:
@@ -41,8 +43,12 @@ def _point(found: Measurement, gate: Gate, value: float | None = None) -> bool:
     return holds(Fraction(at or 0.0), gate.comparison, gate.threshold, TOLERANCE)
 
 
-def _bound(found: Measurement, gate: Gate, low: float, high: float) -> Outcome:
-    """PASS with the whole interval on the right side, FAIL with all of it on the wrong one."""
+def _bound(found: Measurement, gate: Gate, low: float, high: float, confidence: float) -> Outcome:
+    """PASS with the whole interval on the right side, FAIL with all of it on the wrong one.
+
+    A metric of the whole model that has a p-value is above zero by chance alone: it fails where its value is on the
+    wrong side and chance does not explain it at this confidence.
+    """
     if gate.comparison is Comparison.between:
         lowest, highest = gate.threshold if isinstance(gate.threshold, tuple) else (low, high)
         inside, outside = lowest <= low and high <= highest, high < lowest or low > highest
@@ -50,11 +56,10 @@ def _bound(found: Measurement, gate: Gate, low: float, high: float) -> Outcome:
         ends = [_point(found, gate, end) for end in (low, high)]
         inside, outside = all(ends), not any(ends)
         if gate.comparison is Comparison.equals:
-            outside = high < (found.value or 0.0) or not low <= _limit(gate) <= high
+            outside = not low <= _limit(gate) <= high
     # A p-value of one group against another speaks of parity, not of the threshold: it is shown and decides nothing.
     if found.p_value is not None and found.attribute is None and not inside:
-        outside = not _point(found, gate) and found.p_value < 0.05
-        inside = not outside and _point(found, gate) and inside
+        outside = not _point(found, gate) and found.p_value < max(1 - confidence, SHOWN_BY_REDRAWS)
     return Outcome.PASS if inside else Outcome.FAIL if outside else Outcome.INCONCLUSIVE
 
 
@@ -82,7 +87,7 @@ def _judged(
     if found.value is None or not math.isfinite(found.value):
         outcome = Outcome.MISSING
     elif gate.comparison is not Comparison.present and statistics.decision == "bound" and (ends := _ends(found)):
-        outcome = _bound(found, gate, *ends)
+        outcome = _bound(found, gate, *ends, statistics.confidence)
     else:
         outcome = _estimated(found, gate)
         if outcome is Outcome.INCONCLUSIVE and found.bounds:
@@ -141,7 +146,7 @@ def _badness(judged: Judged, gate: Gate, statistics: Statistics) -> tuple[bool, 
     elif gate.comparison not in {Comparison.greater_than, Comparison.greater_than_or_equal}:
         value = -value
     harmless = judged.warned or judged.outcome not in _blocking(statistics)
-    return harmless, WORST_FIRST.index(judged.outcome), value
+    return harmless, WORST_OUTCOME_FIRST.index(judged.outcome), value
 
 
 def _in_scope(gate: Gate, found: Sequence[Measurement]) -> list[Measurement]:
@@ -188,10 +193,10 @@ def judge(
 ) -> Verdict:
     """The verdict of `gate` on the measurements of its metric, one for each attribute it compares.
 
-    The outcome is the worst outcome, then the worst value. `definition` is the metric's; its first fix is named where
-    the gate has no remediation of its own. Before the gate's `enforce_from`, as of `today`, it warns. `baselines` holds
-    the measurements of earlier models under `base_commit` (on the same rows) and `last_audit`; an empty one says that
-    there is none. `origin` is where counts came from that stand for the rows.
+    The outcome is the worst outcome, then the worst value. `definition` is the metric's; where the gate fails, its
+    first fix is named unless the gate has a remediation of its own. Before the gate's `enforce_from`, as of `today`,
+    it warns. `baselines` holds the measurements of earlier models under `base_commit` (on the same rows) and
+    `last_audit`; an empty one says that there is none. `origin` is where counts came from that stand for the rows.
     """
     seen = _in_scope(gate, found)
     against = [worsened(m, gate, baselines or {}) for m in seen]
@@ -204,8 +209,7 @@ def judge(
     decided = gate.model_copy(update={"threshold": gate.warn_threshold}) if worst.warned else gate
     later = gate.severity is Severity.error and today is not None and gate.enforce_from and gate.enforce_from > today
     met = chosen is not None and worst.value is not None and _point(chosen, decided)
-    said = message(worst, decided, chosen, definition.unit, met)
-    fix = gate.remediation or next(iter(definition.advice.fixes), None)
+    said = message(worst, decided, chosen, definition.unit, met) + besides(judged, decided, definition.unit)
     if worst.warned:
         said += f" It is a warning: the gate blocks from {limits(gate.threshold, definition.unit)}."
     elif later and gate.enforce_from and worst.outcome is not Outcome.PASS:
@@ -234,9 +238,18 @@ def judge(
         message=said,
         judged=tuple(judged),
         line=line,
-        remediation=None if worst.outcome is Outcome.PASS else fix,
+        remediation=_next(worst, gate, definition),
         baseline=worst.baseline,
     )
+
+
+def _next(worst: Judged, gate: Gate, definition: Definition) -> str | None:
+    """What to do about the outcome: of one that is not decided what its reason asks for, as nothing else is known."""
+    if worst.outcome is Outcome.PASS:
+        return None
+    if worst.outcome is Outcome.FAIL:
+        return gate.remediation or next(iter(definition.advice.fixes), None)
+    return step(worst.reason)
 
 
 def not_applicable(gate: Gate, definition: Definition, why: str, line: int | None) -> Verdict:
@@ -268,7 +281,7 @@ def status(
     warnings = {v.outcome for v in verdicts if v.severity is Severity.warning}
     found = Status.PASSED
     waived = any(v.outcome is Outcome.WAIVED for v in verdicts)
-    if waived or asked(changes) or (errors | warnings) - {Outcome.PASS, Outcome.NOT_APPLICABLE}:
+    if waived or asked(changes) or (errors | warnings) - SATISFIED:
         found = Status.REVIEW
     if errors & _blocking(policy.statistics) or unmet:
         found = Status.BLOCKED

@@ -11,16 +11,26 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator, Field
 
-from glassalpha_action.documents import Day, Document, DocumentError, Number, Problem, Text, UserError, read
+from glassalpha_action.documents import (
+    Day,
+    Document,
+    DocumentError,
+    Number,
+    Problem,
+    Text,
+    UserError,
+    read,
+    same_person,
+)
 from glassalpha_action.policy.compare import TOLERANCE, accepted
 from glassalpha_action.policy.schema import Gate, Policy
+from glassalpha_action.policy.wording import stopped
 from glassalpha_action.records import Verdict, WaiverUse
-from glassalpha_action.vocabulary import Outcome
+from glassalpha_action.vocabulary import SATISFIED, Outcome
 
 FILES_LIMIT = 1000
 NOTICE_DAYS = 14
 REASON_LENGTH = 20
-SATISFIED = {Outcome.PASS, Outcome.NOT_APPLICABLE}
 
 
 def _reason(text: str) -> str:
@@ -83,10 +93,6 @@ def load(folder: Path, name: str | None = None) -> tuple[Waiver, ...]:
     return tuple(found[key][0] for key in sorted(found))
 
 
-def _same(one: str, other: str) -> bool:
-    return " ".join(one.split()).casefold() == " ".join(other.split()).casefold()
-
-
 def refusal(waiver: Waiver, policy: Policy, today: date) -> str | None:
     """Why the waiver does not hold on this day, whatever it is for; None where it does."""
     limit, approvers = policy.exceptions.max_days, policy.exceptions.approvers
@@ -94,11 +100,11 @@ def refusal(waiver: Waiver, policy: Policy, today: date) -> str | None:
     rules = (
         (policy.enforcement == "hard_mandatory", "the policy is hard_mandatory, and its gates cannot be waived"),
         (
-            _same(waiver.approved_by, waiver.owner),
+            same_person(waiver.approved_by, waiver.owner),
             f"{waiver.approved_by} owns it and approved it; it needs a second person",
         ),
         (
-            bool(approvers) and not any(_same(waiver.approved_by, name) for name in approvers),
+            bool(approvers) and not same_person(waiver.approved_by, *approvers),
             f"{waiver.approved_by} is not among those who may approve one: {', '.join(sorted(approvers))}",
         ),
         (days > limit, f"it lasts {days:,} days from its approval, and the policy allows {limit}"),
@@ -110,6 +116,12 @@ def refusal(waiver: Waiver, policy: Policy, today: date) -> str | None:
         ),
     )
     return next((why for broken, why in rules if broken), None)
+
+
+def place(waiver: Waiver, gates: Sequence[Gate]) -> int | None:
+    """Which of `gates` the waiver is of: the one whose id it names, else whose name; None where there is none."""
+    called = [gate.key for gate in gates] + [gate.name for gate in gates]
+    return called.index(waiver.gate) % len(gates) if waiver.gate in called else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,9 +144,8 @@ def apply(
     out = list(verdicts)
     uses = []
     mine = sorted((w for w in waivers if w.model_id == model_id), key=lambda w: (-w.expires.toordinal(), w.id))
-    called = [gate.key for gate in gates] + [gate.name for gate in gates]
     for waiver in mine:
-        at = called.index(waiver.gate) % len(gates) if waiver.gate in called else None
+        at = place(waiver, gates)
         state, message = _state(waiver, None if at is None else (verdicts[at], gates[at]), policy, today)
         uses.append(_use(waiver, state, message))
         if at is None:
@@ -166,10 +177,10 @@ def _granted(waiver: Waiver, today: date) -> str:
     days = (waiver.expires - today).days
     when = {0: "today", 1: "tomorrow"}.get(days, f"in {days} days")
     soon = f" It expires {when}: renew it or mend the model." if days <= NOTICE_DAYS else ""
-    controls = f" Meanwhile: {waiver.compensating_controls}" if waiver.compensating_controls else ""
+    controls = f" Meanwhile: {stopped(waiver.compensating_controls)}" if waiver.compensating_controls else ""
     return (
         f"Waived until {waiver.expires.isoformat()} by {waiver.id}, approved by {waiver.approved_by}: "
-        f"{waiver.reason}{controls}{soon}"
+        f"{stopped(waiver.reason)}{controls}{soon}"
     )
 
 

@@ -9,16 +9,20 @@ from contextlib import AbstractContextManager
 from datetime import date
 from functools import cached_property
 from types import TracebackType
-from typing import Any, Self
+from typing import Any, Self, TypeVar
+
+from pydantic import InstanceOf
 
 from glassalpha_action.documents import UserError, plain
 from glassalpha_action.records import Audit
 from glassalpha_action.registry import chain, derived, packing, rows, schema, trends, verify
+from glassalpha_action.registry.arguments import checked
 from glassalpha_action.registry.derived import Known, Rows
 from glassalpha_action.registry.rows import Cells, Entry, Event, Head, Receipt, Row, Stage, Supersedes
 from glassalpha_action.registry.trends import PassRate, Period, Value
 from glassalpha_action.vocabulary import Status
 
+T = TypeVar("T")
 BATCH = 50
 KEPT = "SELECT r.seq, r.digest, r.content FROM records r"
 COUNTS = f"a.audit_id NOT IN ({schema.SUPERSEDED})"
@@ -77,15 +81,16 @@ class Registry(ABC):
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
         self.close()
 
+    @checked
     def submit(
         self,
-        audit: Audit,
+        audit: InstanceOf[Audit],
         *,
         recorded_at: str,
         stage: Stage = "main",
         metadata: Mapping[str, str] | None = None,
         author: str | None = None,
-        supersedes: Supersedes | None = None,
+        supersedes: InstanceOf[Supersedes] | None = None,
     ) -> Receipt:
         """Add a sealed audit to the chain; the same audit at the same stage is there once, and the first stays.
 
@@ -93,11 +98,35 @@ class Registry(ABC):
         become columns. `supersedes` names an audit of the same model on main that this one corrects: it stays in the
         chain and no longer counts.
         """
-        return self._append(rows.audit_entry(audit, stage, recorded_at, metadata or {}, author, supersedes))
+        return self.append(rows.audit_entry(audit, stage, recorded_at, metadata or {}, author, supersedes))
 
+    @checked
     def record_event(self, event: Event) -> Receipt:
         """Add an event to the chain; the same event is there once."""
-        return self._append(rows.event_entry(event))
+        return self.append(rows.event_entry(event))
+
+    def append(self, entry: Entry) -> Receipt:
+        """Add a record to the chain; one that is there stays as it is."""
+        with self.appending():
+            there = self.find(entry)
+            if there:
+                return there
+            known = self._known("WHERE m.model_id = :model", {"model": _model(entry)})
+            head, tables = _linked(entry, self.head(), known)
+            self._insert_all(tables)
+        return Receipt(head.seq, head.link, entry.digest, new=True)
+
+    def find(self, entry: Entry) -> Receipt | None:
+        """Where a record stands, None where it is not there; UserError (2) where it corrects what it cannot."""
+        there = self.fetch(
+            "SELECT seq, link, digest FROM records WHERE id = :id AND stage = :stage",
+            {"id": entry.id, "stage": entry.stage},
+        )
+        if not there:
+            self._require_superseded(entry)
+            return None
+        self._require_same_correction(entry, there[0]["seq"])
+        return Receipt(**there[0], new=False)
 
     def append_records(self, entries: Iterable[Entry]) -> int:
         """Add records in order, as `entries` of a registry gives them, or as they were read of a ledger's files.
@@ -135,6 +164,7 @@ class Registry(ABC):
         end = self.fetch("SELECT seq, link FROM records ORDER BY seq DESC LIMIT 1")
         return Head(**end[0]) if end else Head(0, chain.GENESIS)
 
+    @checked
     def query_all(
         self,
         last_n_days: int | None = None,
@@ -164,11 +194,13 @@ class Registry(ABC):
             where.append(LATEST if latest else COUNTS)
         return self._rows(f"{AUDITS} WHERE {' AND '.join(where)} ORDER BY a.model_id, a.as_of, a.seq", given)
 
+    @checked
     def history(self, model_id: str, *, stage: Stage = "main") -> list[Row]:
         """Every audit of one model, oldest first; those that a correction superseded too."""
         sql = f"{AUDITS} WHERE a.stage = :stage AND a.model_id = :model_id ORDER BY a.as_of, a.seq"
         return self._rows(sql, {"model_id": model_id, "stage": stage})
 
+    @checked
     def audit(self, audit_id: str) -> Audit:
         """The audit with that id, or the only one whose id begins so (6 digits at least)."""
         if not re.fullmatch(r"[0-9a-f]{6,64}", audit_id):
@@ -183,6 +215,7 @@ class Registry(ABC):
             raise UserError(f"{many} {audit_id}: `glassalpha registry list --json` shows the ids")
         return self.read_audit(found[0]["seq"])[0]
 
+    @checked
     def read_audit(self, seq: int) -> tuple[Audit, bytes]:
         """The audit in record `seq` (`Row.seq`), and its canonical JSON: the very bytes that were recorded.
 
@@ -193,6 +226,7 @@ class Registry(ABC):
             raise UserError(f"record {seq} of {self.name} is no audit")
         return verify.read_audit(kept[0], self._part)
 
+    @checked
     def events(self, *, kind: str | None = None, subject: str | None = None, family: str | None = None) -> list[Event]:
         """The events, in the order of the chain; `family` is what stands before the dot of their kind."""
         given = {name: value for name, value in {"kind": kind, "subject": subject}.items() if value is not None}
@@ -211,17 +245,21 @@ class Registry(ABC):
         found = self.fetch(FAILED_GATES)
         return {column: [row[column] for row in found] for column in ("gate_name", "count")}
 
+    @checked
     def query_pass_rates(self, period: Period = "month", *, team: str | None = None) -> list[PassRate]:
         """Of the audits on main that a policy judged, how many passed, by month or quarter, oldest first."""
         return trends.pass_rates(self.query_all(latest=False, team=team), period)
 
+    @checked
     def query_metric(self, metric: str, *, model_id: str | None = None, attribute: str | None = None) -> list[Value]:
         """The values of a metric in every audit on main that counts, by model, then oldest first."""
         given = {key: one for key, one in {"model_id": model_id, "attribute": attribute}.items() if one is not None}
         tables = {"model_id": "a", "attribute": "m"}
         where = "".join(f" AND {tables[key]}.{key} = :{key}" for key in given)
-        return [Value(**cells) for cells in self.fetch(trends.VALUES.format(where=where), {"metric": metric, **given})]
+        found = self.select(trends.VALUES.format(where=where), {"metric": metric, **given})[1]
+        return self._sound("measurements", found, trends.values)
 
+    @checked
     def verify(self, anchor: str | None = None, rejudge: Callable[[Audit], list[str]] | None = None) -> list[str]:
         """What is broken, one sentence each, the first broken record first; nothing where all is whole.
 
@@ -230,20 +268,6 @@ class Registry(ABC):
         """
         with self.reading():
             return verify.problems(self.fetch, anchor, rejudge) or self.damage()
-
-    def _append(self, entry: Entry) -> Receipt:
-        with self.appending():
-            there = self.fetch(
-                "SELECT seq, link, digest FROM records WHERE id = :id AND stage = :stage",
-                {"id": entry.id, "stage": entry.stage},
-            )
-            if there:
-                return Receipt(**there[0], new=False)
-            self._require_superseded(entry)
-            known = self._known("WHERE m.model_id = :model", {"model": _model(entry)})
-            head, tables = _linked(entry, self.head(), known)
-            self._insert_all(tables)
-        return Receipt(head.seq, head.link, entry.digest, new=True)
 
     def _known(self, which: str, given: Mapping[str, object]) -> Known:
         """What is there that records refer to; of the models those that `which` says, all of them if it is empty."""
@@ -281,6 +305,17 @@ class Registry(ABC):
         if not found[0]["counts"]:
             raise UserError(f"audit {wanted.audit_id[:12]} is superseded already: supersede its correction instead")
 
+    def _require_same_correction(self, entry: Entry, seq: int) -> None:
+        wanted = entry.record.supersedes if entry.kind == "audit" else None
+        if wanted is None:
+            return
+        (kept,) = self.fetch("SELECT supersedes FROM audits WHERE seq = :seq", {"seq": seq})
+        if kept["supersedes"] != wanted.audit_id:
+            raise UserError(
+                f"audit {entry.id[:12]} is recorded already, without this correction, and a record never changes: run "
+                "the audit again on another day (--as-of), and submit that one with --supersedes"
+            )
+
     def _days_ago(self, days: int, today: date | None) -> str:
         if days < 0:
             raise UserError("last_n_days must be 0 or more")
@@ -290,11 +325,14 @@ class Registry(ABC):
         return date.fromordinal(max(1, now.toordinal() - days)).isoformat()
 
     def _rows(self, sql: str, given: Mapping[str, object]) -> list[Row]:
+        return self._sound("audits", self.select(sql, given)[1], rows.query_rows)
+
+    def _sound(self, table: str, found: Rows, read: Callable[[Rows], list[T]]) -> list[T]:
         try:
-            return [rows.query_row(cells) for cells in self.select(sql, given)[1]]
-        except (ValueError, TypeError, KeyError, RecursionError) as error:
+            return read(found)
+        except (ValueError, RecursionError) as error:
             raise UserError(
-                f"{self.name}: a row of audits is damaged; `glassalpha registry verify` names it", exit_code=5
+                f"{self.name}: a row of {table} is damaged; `glassalpha registry verify` names it", exit_code=5
             ) from error
 
 

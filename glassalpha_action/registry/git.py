@@ -6,6 +6,8 @@ Credentials travel in the environment of the git processes only: never in a URL,
 from __future__ import annotations
 
 import hashlib
+import os
+import re
 import subprocess
 import tempfile
 from collections.abc import Iterable, Iterator, Sequence
@@ -19,19 +21,22 @@ from urllib.parse import urlsplit
 
 from glassalpha_action.documents import UserError
 from glassalpha_action.git import environment, running
-from glassalpha_action.registry.remote import PROTOCOLS, Remote, UnreachableError
+from glassalpha_action.registry.remote import PROTOCOLS, RaceLostError, Remote, UnreachableError
 
 TIMEOUT_SECONDS = 300
 BATCH = 500
 NAME = "ledger"
 CONFIG = {
-    "advice.detachedHead": "false", "commit.gpgSign": "false", "fetch.fsckObjects": "true",
-    "fetch.recurseSubmodules": "false", "fetch.writeCommitGraph": "false", "gc.auto": "0",
+    "advice.detachedHead": "false", "commit.gpgSign": "false", "diff.orderFile": os.devnull,
+    "fetch.fsckObjects": "true", "fetch.recurseSubmodules": "false", "fetch.writeCommitGraph": "false", "gc.auto": "0",
     "http.lowSpeedLimit": "1000", "http.lowSpeedTime": "60", "maintenance.auto": "false", "protocol.version": "2",
-    "push.followTags": "false", "push.gpgSign": "false", "push.recurseSubmodules": "no",
+    "push.followTags": "false", "push.gpgSign": "false", "push.pushOption": "", "push.recurseSubmodules": "no",
+    "safe.bareRepository": "all",
 }  # fmt: skip
 # A folder in a container often belongs to another user; nothing in it is run, its objects are only sent.
 UPLOAD_PACK = "git -c safe.directory=* upload-pack"
+FORMATS = ("sha1", "sha256")
+OTHER_FORMAT = re.compile(r"mismatched algorithms|hash algorithm|object format")
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,12 +54,12 @@ class Clone:
     def __init__(self, remote: Remote) -> None:
         self.remote = remote
         self._folder = tempfile.TemporaryDirectory(prefix="glassalpha-ledger-", ignore_cleanup_errors=True)
-        self._path = Path(self._folder.name)
+        self._path = Path(self._folder.name, FORMATS[0])
         self._environment = _environment(remote)
 
     def __enter__(self) -> Self:
         try:
-            self.git("init", "--quiet", "--bare", "--template=")
+            self._begin()
         except BaseException:
             self._folder.cleanup()
             raise
@@ -78,6 +83,8 @@ class Clone:
             result = self._run(["fetch", *options, "--no-filter", NAME, f"+refs/heads/{branch}:{to}"])
         if result.code and "couldn't find remote ref" in result.err:
             return None
+        if result.code and self._is_now_alike(result):
+            return self.fetch(branch, depth=depth, below=below)
         if result.code:
             raise self._trouble(result)
         if not depth and self.git("rev-parse", "--is-shallow-repository").strip() == b"true":
@@ -99,6 +106,8 @@ class Clone:
         lease = [f"--force-with-lease=refs/heads/{branch}:{instead_of}"] if instead_of else []
         command = ["push", "--quiet", "--porcelain", "--no-verify", *lease]
         result = self._run([*command, NAME, f"{commit}:refs/heads/{branch}"])
+        if result.code and self._is_now_alike(result):
+            raise RaceLostError("the remote's objects have ids of another kind")
         if result.code:
             raise self._trouble(result)
 
@@ -127,6 +136,21 @@ class Clone:
                 yield from (part.decode(errors="surrogateescape") for part in whole)
             if process.wait():
                 raise UserError(f"git {arguments[0]} failed: the history cannot be read", exit_code=5)
+
+    def _begin(self) -> None:
+        self._path.mkdir()
+        self.git("init", "--quiet", "--bare", "--template=", f"--object-format={self._path.name}")
+
+    def _is_now_alike(self, result: Result) -> bool:
+        """Whether the remote was found to name objects by SHA-256, and the clone was begun anew to do so too.
+
+        Only an empty remote does not tell before the first push.
+        """
+        if self._path.name != FORMATS[0] or not OTHER_FORMAT.search(result.err):
+            return False
+        self._path = self._path.with_name(FORMATS[1])
+        self._begin()
+        return True
 
     def _run(self, arguments: Sequence[str], given: bytes = b"") -> Result:
         with running(arguments, self._path, self._environment, errors=subprocess.PIPE) as process:

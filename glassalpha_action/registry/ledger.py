@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from typing import NamedTuple, NoReturn
@@ -34,6 +34,7 @@ FORMAT = "glassalpha-ledger/1"
 HEAD_FILE = "head.json"
 HEAD_LIMIT = 256
 RECORD_LIMIT = CONTENT_LIMIT + 1024
+WAITING_LIMIT = 64 << 20
 AUTHOR = "glassalpha <noreply@glassalpha.invalid>"
 PATH = re.compile(r"ledger/(\d{4})/(\d{2})/(\d{2})/([0-9a-f]{64})(\.proposed)?\.json")
 PART = re.compile(r"parts/([0-9a-f]{64})\.json")
@@ -76,12 +77,14 @@ def append(
     branch: str = BRANCH,
     token: SecretStr | None = None,
     patience: Patience | None = None,
+    allow: Callable[[Head], None] | None = None,
 ) -> Appended:
     """Add records to the ledger on `branch` of `remote` in one commit, dated `recorded_at` (UTC, ISO 8601).
 
     Works in a private bare clone, never forces, and begins again from the new tip when another writer was first. A
-    record that is there stays as it is and is success. The first append makes the branch. Raises UserError: 4 not
-    recorded (the sentence names the setting to change where permission is missing), 5 the branch is not a whole ledger.
+    record that is there stays as it is and is success. The first append makes the branch. `allow` is told the head that
+    the records are to follow, each time anew, and may refuse them by raising. Raises UserError: 4 not recorded (the
+    sentence names the setting to change where permission is missing), 5 the branch is not a whole ledger.
     """
     require_branch(branch)
     when = seconds(recorded_at)
@@ -93,6 +96,8 @@ def append(
         new = [entry for key, entry in wanted.items() if key not in at.files]
         if not new:
             return Appended(at.head, at.tip, _receipts(clone, at, wanted, mine))
+        if allow:
+            allow(at.head)
         _require_parts(at, new)
         receipts = _chained(at.head, new)
         mine.update(receipts)
@@ -115,11 +120,16 @@ def read(remote: str, *, branch: str = BRANCH, token: SecretStr | None = None) -
         yield from walk(clone, at, list(at.files.values()), Head(0, chain.GENESIS))
 
 
-def open_branch(clone: Clone, branch: str, below: int | None = None, depth: int | None = 1) -> Snapshot:
-    """The branch as it is now; UserError (2) where there is none, (4) where the remote cannot be reached."""
+def open_branch(
+    clone: Clone, branch: str, below: int | None = None, depth: int | None = 1, *, begin: bool = False
+) -> Snapshot:
+    """The branch as it is now; UserError (2) where there is none, (4) where the remote cannot be reached.
+
+    With `begin`, a branch that is not there is an empty ledger, which the first append makes.
+    """
     require_branch(branch)
     tip = persist(lambda: clone.fetch(branch, depth=depth, below=below), f"{clone.remote} cannot be read", READING)
-    if tip is None:
+    if tip is None and not begin:
         raise UserError(f"{clone.remote} has no branch {branch}, so no ledger yet: the first recorded audit makes it")
     return snapshot(clone, tip)
 
@@ -178,18 +188,13 @@ def write_head(head: Head) -> bytes:
 def walk(clone: Clone, at: Snapshot, files: Sequence[File], after: Head) -> Iterator[Entry]:
     """What is in `files`, the records that follow `after` up to the ledger's head, in order, with their parts.
 
-    An entry's parts are read when they are asked for, while the walk goes on. UserError (5) names the first record that
-    is missing, damaged, out of place, or does not follow from the one before it.
+    An entry's parts are read when they are asked for, while the walk goes on. UserError (5) names a record that is
+    missing, damaged, out of place, or does not follow from the one before it.
     """
     with clone.blobs() as blobs, clone.blobs() as others:
         parts = Parts(others, at.parts)
-        try:
-            places = _places(blobs, files, after.seq, at.head.seq)
-        except UnreachableError as error:
-            raise UserError(f"{clone.remote} did not send the whole ledger ({error})", exit_code=4) from error
         head = after
-        files = [places[seq] for seq in sorted(places)]
-        for file, written in zip(files, blobs.read((file.oid for file in files), RECORD_LIMIT), strict=True):
+        for file, written in _in_order(clone, blobs, others, files, after.seq):
             seq, link, entry = read_record(file, written, parts)
             if link != chain.link(head.link, seq, entry.digest):
                 _broken(f"record {seq} does not follow from record {head.seq}")
@@ -202,21 +207,40 @@ def walk(clone: Clone, at: Snapshot, files: Sequence[File], after: Head) -> Iter
         _broken(f"record {head.seq} is not what {HEAD_FILE} says")
 
 
-def _places(blobs: Blobs, files: Sequence[File], after: int, last: int) -> dict[int, File]:
-    """The files by seq, which must be all those from the one `after` that to the `last`."""
-    places: dict[int, File] = {}
-    for file, written in zip(files, blobs.read((file.oid for file in files), RECORD_LIMIT), strict=True):
-        match = SEQ.search(written, max(0, len(written) - 24))
-        if match is None:
-            _broken(f"{file.path} is damaged: it is no record of a ledger")
-        seq = int(match[1])
-        if seq in places:
-            _broken(f"record {seq} is in it twice")
-        places[seq] = file
-    gaps = [seq for seq in range(after + 1, last + 1) if seq not in places]
-    if gaps or len(places) != last - after:
-        _broken(f"record {gaps[0] if gaps else max(places)} is {'missing' if gaps else 'none of its chain'}")
-    return places
+def _in_order(
+    clone: Clone, blobs: Blobs, others: Blobs, files: Sequence[File], after: int
+) -> Iterator[tuple[File, bytes]]:
+    """The files and what is in them, by seq, from the one `after` that on.
+
+    They come by day, which is nearly the order of the chain: the few that are early wait, without what is in them where
+    those are many.
+    """
+    waiting: dict[int, tuple[File, bytes]] = {}
+    seq, kept = after + 1, 0
+    try:
+        for file, written in zip(files, blobs.read((file.oid for file in files), RECORD_LIMIT), strict=True):
+            found = _seq(file, written)
+            if found < seq or found in waiting:
+                _broken(f"record {found} is in it twice")
+            waiting[found] = file, written if kept < WAITING_LIMIT else b""
+            kept += len(waiting[found][1])
+            while seq in waiting:
+                next_file, content = waiting.pop(seq)
+                kept -= len(content)
+                yield next_file, content or next(others.read([next_file.oid], RECORD_LIMIT))
+                seq += 1
+    except UnreachableError as error:
+        raise UserError(f"{clone.remote} did not send the whole ledger ({error})", exit_code=4) from error
+    if waiting:
+        _broken(f"record {seq} is missing")
+
+
+def _seq(file: File, written: bytes) -> int:
+    """The seq that a record's file ends with."""
+    match = SEQ.search(written, max(0, len(written) - 24))
+    if match is None:
+        _broken(f"{file.path} is damaged: it is no record of a ledger")
+    return int(match[1])
 
 
 class Parts(Mapping[str, bytes]):

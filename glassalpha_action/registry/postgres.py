@@ -18,77 +18,34 @@ from psycopg.conninfo import conninfo_to_dict
 from psycopg.types.string import StrDumper, TextLoader
 
 from glassalpha_action.documents import UserError
-from glassalpha_action.registry import schema
+from glassalpha_action.registry import misuse, schema
 from glassalpha_action.registry.contract import Registry
 from glassalpha_action.registry.derived import Rows
+from glassalpha_action.registry.postgres_schema import MIGRATIONS, alterations
 
 WAIT_SECONDS = 30.0
 CONNECT_SECONDS = 10
+# So that a server or a network that is gone is noticed within a minute, not after hours.
+ALIVE = {"keepalives_idle": 15, "keepalives_interval": 15, "keepalives_count": 3, "tcp_user_timeout": 60_000}
 LOCK = 0x474C4152
 VERSION_TABLE = "glassalpha_registry"
-TYPES = {"TEXT": 'TEXT COLLATE "C"', "INTEGER": "BIGINT", "REAL": "DOUBLE PRECISION", "BLOB": "BYTEA"}
-SHOWN = re.compile(r"[\w.:/\[\]-]{0,255}", re.ASCII)
-FUNCTIONS = (
-    """CREATE FUNCTION append_only() RETURNS trigger LANGUAGE plpgsql AS $$
-BEGIN RAISE EXCEPTION 'the registry is append-only'; END $$""",
-    """CREATE FUNCTION next_only() RETURNS trigger LANGUAGE plpgsql AS $$
-DECLARE expected bigint;
-BEGIN
-  EXECUTE format('SELECT coalesce(max(seq), 0) + 1 FROM %I.%I', TG_TABLE_SCHEMA, TG_TABLE_NAME) INTO expected;
-  IF NEW.seq IS DISTINCT FROM expected THEN RAISE EXCEPTION 'the registry is append-only'; END IF;
-  RETURN NEW;
-END $$""",
-)
-INDEXES = (
-    "CREATE INDEX audits_model ON audits USING hash (model_id)",
-    "CREATE INDEX audits_id ON audits (audit_id)",
-    "CREATE INDEX audits_supersedes ON audits USING hash (supersedes) WHERE supersedes IS NOT NULL",
-    "CREATE INDEX gates_failed ON gates (seq) WHERE failed = 1",
-    "CREATE INDEX metrics_metric ON metrics USING hash (metric)",
-    "CREATE INDEX models_id ON models USING hash (model_id)",
-    "CREATE INDEX events_subject ON events USING hash (subject)",
-)
-TRIGGERS = (
-    "CREATE TRIGGER next_only BEFORE INSERT ON records FOR EACH ROW EXECUTE FUNCTION next_only()",
-    *(
-        f"CREATE TRIGGER append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON {table} "
-        "FOR EACH STATEMENT EXECUTE FUNCTION append_only()"
-        for table in schema.TABLES
-    ),
-)
-GUARDED = """SELECT c.relname, t.tgname FROM pg_trigger t JOIN pg_class c ON c.oid = t.tgrelid
-WHERE c.relnamespace = current_schema()::regnamespace AND t.tgenabled IN ('O', 'A')"""
-REMARKS = tuple(
-    f"COMMENT ON {what} IS '{remark.replace(chr(39), chr(39) * 2)}'"
-    for table in schema.describe()
-    for what, remark in (
-        (f"TABLE {table.name}", table.remark),
-        *((f'COLUMN {table.name}."{column.name}"', column.remark) for column in table.columns),
-    )
-    if remark
-)
-SCHEMA_1 = (
-    *(
-        re.sub(r"\b(TEXT|INTEGER|REAL|BLOB)\b", lambda found: TYPES[found[1]], sql.removesuffix(" WITHOUT ROWID"))
-        for sql in schema.CREATE
-    ),
-    *schema.VIEWS,
-    *INDEXES,
-    *FUNCTIONS,
-    *TRIGGERS,
-    *REMARKS,
-)
-MIGRATIONS: tuple[tuple[str, ...], ...] = (SCHEMA_1,)
+SHOWN = re.compile(r"[\w.,:/\[\] -]{0,255}", re.ASCII)
 SENTENCES = {
     "42501": "this login may not do that, so nothing was recorded; a writer needs SELECT and INSERT on the tables",
     "25006": "the database is read-only; nothing was recorded",
     "53100": "the server's disk is full; nothing was recorded",
+    "57014": "the server cut it off: its statement_timeout, or somebody cancelled it; nothing was recorded",
     "54": "the record is too large for an index of the database",
     "40": "other transactions were in the way and nothing was recorded; try again",
     "23": "a writer that does not keep to the registry's lock was in the way; try again",
     "P0001": "a writer that does not keep to the registry's lock was in the way; try again",
 }
-DAMAGED = {"XX001": "its storage is damaged", "XX002": "an index of it is damaged", "42P01": "a table of it is missing"}
+DAMAGED = {
+    "XX001": "its storage is damaged",
+    "XX002": "an index of it is damaged",
+    "42P01": "a table of it is missing",
+    "42703": "a column of it is missing",
+}
 
 
 class _Dumper(StrDumper):
@@ -120,6 +77,7 @@ class PostgresRegistry(Registry):
         address = _address(url)
         super().__init__(_name(address), clock)
         self._wait = wait_seconds
+        self._closed = False
         self._connection = self._connect(address)
         try:
             self._check(create)
@@ -160,15 +118,12 @@ class PostgresRegistry(Registry):
             yield
 
     def damage(self) -> list[str]:
-        """Triggers that were removed or switched off; its own pages PostgreSQL checks as it reads them."""
-        found = self.fetch(GUARDED)
-        guarded = {(row["relname"], row["tgname"]) for row in found}
-        wanted = [("records", "next_only"), *((table, "append_only") for table in schema.TABLES)]
-        return [f"the trigger {name} of {table} was removed or switched off" for table, name in wanted
-                if (table, name) not in guarded]  # fmt: skip
+        """What guards and shows the tables and was altered; its own pages PostgreSQL checks as it reads them."""
+        return alterations(self.select)
 
     def close(self) -> None:
         """Close the connection."""
+        self._closed = True
         self._connection.close()
 
     def _connect(self, address: Mapping[str, Any]) -> psycopg.Connection[tuple[Any, ...]]:
@@ -253,16 +208,20 @@ class PostgresRegistry(Registry):
             if isinstance(error, psycopg.ProgrammingError) and not error.sqlstate:
                 raise
             raise self._error(error) from error
+        except UnicodeEncodeError as error:
+            raise misuse.no_text(self.name) from error
 
     def _error(self, error: psycopg.Error) -> UserError:
         code = error.sqlstate or ""
+        if self._closed:
+            return misuse.closed(self.name)
         if code in DAMAGED:
             return UserError(f"{self.name} is not a readable registry: {DAMAGED[code]}", exit_code=5)
         if code == "55P03":
             return UserError(
                 f"{self.name}: another process has kept it locked for {self._wait:g} seconds; try again", exit_code=4
             )
-        if not code or code.startswith(("08", "57")):
+        if not code or code.startswith(("08", "57P")):
             lost = "the connection was lost; submit again, nothing is recorded twice"
             return UserError(f"{self.name}: {lost}", exit_code=4)
         sentence = SENTENCES.get(code) or SENTENCES.get(code[:2])
@@ -292,7 +251,8 @@ def _address(url: str) -> dict[str, Any]:
             "the address of the database cannot be understood: write postgresql://user:password@host/database, "
             "with %40 for @, %2F for / and %3A for : in the password"
         )
-    return {"connect_timeout": CONNECT_SECONDS, "application_name": "glassalpha", "client_encoding": "UTF8", **address}
+    ours = {"connect_timeout": CONNECT_SECONDS, "application_name": "glassalpha", "client_encoding": "UTF8"}
+    return {**ours, **ALIVE, **address}
 
 
 def _name(address: Mapping[str, Any]) -> str:

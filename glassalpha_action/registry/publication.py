@@ -13,6 +13,7 @@ from glassalpha_action.registry.ledger import HEAD_FILE, HEAD_LIMIT
 from glassalpha_action.registry.patience import Patience, persist
 from glassalpha_action.registry.remote import Remote, TooLargeError
 from glassalpha_action.registry.rows import Head
+from glassalpha_action.registry.sqlite import SQLiteRegistry
 
 BRANCH = "glassalpha-registry-db"
 FILE = "model_registry.db"
@@ -22,7 +23,6 @@ FILE_LIMIT = 100 << 20
 def publish(
     remote: str,
     database: Path,
-    head: Head,
     *,
     recorded_at: str,
     branch: str = BRANCH,
@@ -30,17 +30,14 @@ def publish(
     patience: Patience | None = None,
     limit: int = FILE_LIMIT,
 ) -> str:
-    """Make the file `database`, whose chain ends at `head`, the only commit of `branch`; returns the commit there then.
+    """Make the registry in `database`, as it is now, the only commit of `branch`; returns the commit there then.
 
     A branch that is as new or newer stays as it is. Raises UserError: 4 not published, 5 what is on the branch cannot
     be read or is of another chain; it is then left as it is. TooLargeError (4), before anything is sent, where the file
     has more than `limit` bytes, which GitHub and others refuse, and where the host itself says that it is too large.
     """
     ledger.require_branch(branch)
-    size = database.stat().st_size
-    if size > limit:
-        raise _too_large(size, branch)
-    content = database.read_bytes()
+    head, content = _taken(database, branch, limit)
     when = ledger.seconds(recorded_at)
 
     def attempt() -> str:
@@ -57,7 +54,16 @@ def publish(
         try:
             return persist(attempt, f"{clone.remote}: {branch} was not published", patience)
         except TooLargeError as error:
-            raise _too_large(size, branch) from error
+            raise _too_large(len(content), branch) from error
+
+
+def _taken(database: Path, branch: str, limit: int) -> tuple[Head, bytes]:
+    """The head and the file of the same moment, whoever writes meanwhile."""
+    with SQLiteRegistry(str(database)) as registry, registry.snapshot() as copy:
+        size = copy.path.stat().st_size
+        if size > limit:
+            raise _too_large(size, branch)
+        return copy.head(), copy.path.read_bytes()
 
 
 def _too_large(size: int, branch: str) -> TooLargeError:

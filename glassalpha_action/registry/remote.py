@@ -12,6 +12,7 @@ from urllib.parse import unquote, urlsplit, urlunsplit
 from pydantic import SecretStr
 
 from glassalpha_action.documents import UserError, plain
+from glassalpha_action.registry.address import suspect
 
 PROTOCOLS = "file:git:http:https:ssh"
 TOKEN_LENGTH = 20
@@ -24,12 +25,16 @@ REFUSALS = (
     (r"archived|read-only", "the repository cannot be written: it is archived or read-only"),
     (r"error: 401|authentication failed|could not read (username|password)|invalid (username|credentials)",
      "the credentials are missing or wrong: give the job a token in github-token"),
+    (r"checked out branch|branch is currently checked out",
+     "the ledger's branch is checked out there: check another branch out, or name a bare repository"),
     (r"error: 403|denied|write access|not granted|insufficient permission|not authorized",
      "permission is denied: give the job `permissions: contents: write` (Settings > Actions > General may forbid it)"),
     (r"error: 404|repository .{0,300}not found|does not appear to be a git repository|does not exist",
      "there is no such repository, or the token may not see it"),
     (r"dubious ownership", "it belongs to another user: name it under safe.directory in your git configuration"),
     (r"certificate", "the server's certificate is not trusted: set GIT_SSL_CAINFO"),
+    (r"mismatched algorithms|hash algorithm|object format",
+     "its objects have ids of a kind that this git cannot use: upgrade git"),
     (r"transport .{0,40}not allowed", "only file, git, http, https and ssh addresses are used"),
 )  # fmt: skip
 RACES = re.compile(
@@ -63,25 +68,42 @@ class Remote:
 
     @classmethod
     def parse(cls, text: str, token: SecretStr | None = None) -> Self:
-        """The remote at a URL, an `user@host:path` or a local path; a password in the URL moves to the header."""
+        """The remote at a URL, an `user@host:path` or a local path; a password in the URL moves to the header.
+
+        Raises UserError (2) where it is none of these. It does not show an address that may hold a password.
+        """
+        text = text.strip() if "://" in text else text
         if not text.strip() or not text.isprintable() or text.startswith("-"):
             raise UserError("a ledger is named by a git URL or by the path of a repository")
         if re.match(r"https?://", text, re.IGNORECASE):
             return cls._http(text, token)
+        if "://" not in text and _is_folder(text):
+            return cls(str(Path(text).resolve()))
+        if suspect(text):
+            raise _unusable("looks misspelt, or holds a password, which only an http or https URL may: else use a key")
         if "://" in text:
+            return cls._other(text)
+        host, colon, path = text.partition(":")
+        if colon and len(host) > 1 and not {"/", "\\"} & set(host):
+            if path.startswith(":") or ("@" in path and "@" not in host):
+                raise _unusable("is neither a URL nor the path of a repository")
+            return cls(text)
+        raise UserError(
+            f"{'the ledger' if '@' in text else plain(text)}: there is no such folder; name a git repository or its URL"
+        )
+
+    @classmethod
+    def _other(cls, text: str) -> Self:
+        try:
             parts = urlsplit(text)
-            if parts.password is not None:
-                raise UserError("a git URL must not hold a password: use a key, or an https URL and a token")
-            if parts.scheme.lower() not in PROTOCOLS.split(":"):
-                raise UserError(f"no ledger is at a {parts.scheme}:// address: use https, ssh, file or a path")
-            return cls(text)
-        if re.match(r"[^/\\]{2,}:", text) and not Path(text).exists():
-            if text.partition(":")[2].startswith(":"):
-                raise UserError("a ledger is named by a git URL or by the path of a repository")
-            return cls(text)
-        if not Path(text).is_dir():
-            raise UserError(f"{plain(text)}: there is no such folder; name a git repository or its URL")
-        return cls(str(Path(text).resolve()))
+            host, scheme = parts.hostname, parts.scheme.lower()
+        except ValueError:
+            raise _unusable("cannot be read") from None
+        if scheme not in PROTOCOLS.split(":"):
+            raise UserError(f"no ledger is at a {scheme}:// address: use https, ssh, file or a path")
+        if not host and scheme != "file":
+            raise _unusable("names no server")
+        return cls(text)
 
     @classmethod
     def _http(cls, text: str, token: SecretStr | None) -> Self:
@@ -91,12 +113,15 @@ class Remote:
             parts = urlsplit(text)
             host = f"[{parts.hostname}]" if ":" in (parts.hostname or "") else parts.hostname or ""
             place = f"{host}:{parts.port}" if parts.port else host
-        except ValueError as error:
-            raise UserError("the ledger's URL cannot be read") from error
+        except ValueError:
+            # Its words hold parts of the address.
+            raise _unusable("cannot be read") from None
         url = urlunsplit((parts.scheme, place, parts.path, "", ""))
+        if not host or suspect(url) or (parts.port and "@" not in parts.netloc and "@" in text):
+            raise _unusable("cannot be understood")
         user, password = unquote(parts.username or ""), unquote(parts.password or "")
         # Hosts take a token in the place of the user too.
-        pair = f"{user}:{password}" if password or len(user) >= TOKEN_LENGTH else None
+        pair = f"{user}:{password}" if password or ":" in user or len(user) >= TOKEN_LENGTH else None
         if token is not None and token.get_secret_value():
             pair = f"x-access-token:{token.get_secret_value()}"
         if pair is None:
@@ -122,7 +147,7 @@ class Remote:
         """`text` as one line without this remote's secrets, and without what stands before an @ in a URL."""
         for secret in self.secrets:
             text = text.replace(secret.get_secret_value(), "***")
-        return plain(re.sub(r"://[^/\s@]+@", "://", text), 300)
+        return plain(re.sub(r"://[^/\s]+@", "://", text), 300)
 
     def __str__(self) -> str:
         return self.redact(self.url)
@@ -148,3 +173,17 @@ class Remote:
         lines = [line.strip() for line in [*err.splitlines(), *out.splitlines()]]
         telling = [line for line in lines if re.match(r"remote: \S|fatal:|error:|!", line)] or lines or ["nothing"]
         return self.redact("; ".join(telling[:3]))
+
+
+def _is_folder(text: str) -> bool:
+    try:
+        return Path(text).is_dir()
+    except OSError:
+        return False
+
+
+def _unusable(why: str) -> UserError:
+    return UserError(
+        f"the ledger's address {why}; write https://user:password@host/path with %2F for /, %3A for : and %40 for @ in "
+        "the password, ssh://user@host/path, or the path of a repository"
+    )

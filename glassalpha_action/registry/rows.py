@@ -4,17 +4,18 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Container, Mapping, Sequence
+from collections.abc import Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from datetime import UTC, date, datetime
 from functools import cached_property
-from typing import Any, Literal, NamedTuple
+from typing import Any, Literal, NamedTuple, get_type_hints
 
+import msgspec
 from pydantic_core import from_json
 
 from glassalpha_action import brevity
 from glassalpha_action.digests import canonical, sha256
-from glassalpha_action.documents import UserError, plain
+from glassalpha_action.documents import UserError, plain, require_day
 from glassalpha_action.records import Audit
 from glassalpha_action.registry import chain
 from glassalpha_action.registry.packing import CONTENT_LIMIT, PART_LIMIT
@@ -28,6 +29,7 @@ MOMENT_SHAPE = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ", re.ASCII)
 DIGITS = bytes.maketrans(b"123456789[,-", b"000000000:::")
 ABOUT = ("author", "format", "id", "kind", "metadata", "recorded_at", "stage")
 LONG_NUMBER = b":" + b"0" * 16
+AS_OF = "the audit's as_of"
 STATUSES = {status.value: status for status in Status}
 
 Stage = Literal["main", "proposed"]
@@ -106,6 +108,15 @@ class Row(NamedTuple):
 
 
 STATUS_AT, ENFORCED_AT, METADATA_AT = map(Row._fields.index, ("status", "enforced", "metadata"))
+KEPT = {"as_of": date, "enforced": Literal[0, 1], "status": Literal[tuple(STATUSES)], "metadata": str}
+CELLS: Any = list[tuple[tuple({**get_type_hints(Row), **KEPT}.values())]]  # type: ignore[misc]
+
+
+def standing(rows: Iterable[Row]) -> list[Row]:
+    """Those of `rows` that no other of them corrects, in their order."""
+    known = list(rows)
+    corrected = {row.supersedes for row in known}
+    return [row for row in known if row.audit_id not in corrected]
 
 
 class Supersedes(NamedTuple):
@@ -162,14 +173,14 @@ def audit_entry(
     supersedes: Supersedes | None = None,
 ) -> Entry:
     """The record of one audit, with what was said on its submission."""
-    _require_day(audit.provenance.as_of)
+    require_day(audit.provenance.as_of, AS_OF)
     require_moment(recorded_at)
     if stage not in STAGES:
         raise UserError(f"a stage is one of {' and '.join(STAGES)}")
     if not all(isinstance(text, str) for pair in metadata.items() for text in pair):
         raise UserError("metadata holds text only")
     if metadata.get("next_review"):
-        _require_day(metadata["next_review"], "next_review")
+        require_day(metadata["next_review"], "next_review")
     short, parts = brevity.packed(as_sealed(audit))
     for digest, part in parts.items():
         _require_room(part, PART_LIMIT, f"the part {digest[:12]} of the record")
@@ -204,11 +215,12 @@ def as_sealed(audit: Audit) -> dict[str, Any]:
 
 def event_entry(event: Event) -> Entry:
     """The record of one event; its id is the digest of the event, so that the same one twice is one."""
-    require_moment(event.at)
-    said = {one.name: getattr(event, one.name) for one in fields(event)} | {"body": dict(event.body)}
-    event_id = sha256(_encode(said))
-    record = {"format": FORMAT, "kind": "event", "id": event_id, "stage": "main", "event": said}
-    return Entry("event", event_id, "main", record, _encode(record))
+    try:
+        said = {one.name: getattr(event, one.name) for one in fields(event)} | {"body": dict(event.body)}
+        event_id = sha256(_encode(said))
+        return _event(_encode({"format": FORMAT, "kind": "event", "id": event_id, "stage": "main", "event": said}), {})
+    except (ValueError, TypeError) as error:
+        raise UserError(f"the event cannot be recorded: {plain(str(error), 100)}") from error
 
 
 def parse(content: bytes) -> Any:
@@ -267,7 +279,7 @@ def _audit(content: bytes, parts: Mapping[str, bytes]) -> Entry:
         _require_version(parse(content)["audit"]["schema_version"])
         raise
     _require_format(record.format)
-    _require_day(record.audit.provenance.as_of)
+    require_day(record.audit.provenance.as_of, AS_OF)
     require_moment(record.recorded_at)
     return Entry("audit", record.id, record.stage, record, content, parts)
 
@@ -302,13 +314,17 @@ def fitting_id(content: bytes, record: Any) -> str:
     return sha256(b"{" + content[len(start) : -len(end)])
 
 
-def query_row(cells: Sequence[Any]) -> Row:
-    """The Row of its cells in their order; ValueError, TypeError or KeyError where they are damaged."""
-    row = list(cells)
-    row[STATUS_AT] = STATUSES[row[STATUS_AT]]
-    row[ENFORCED_AT] = bool(row[ENFORCED_AT])
-    row[METADATA_AT] = json.loads(row[METADATA_AT]) if row[METADATA_AT] != "{}" else {}
-    return Row._make(row)
+def query_rows(found: Sequence[Sequence[Any]]) -> list[Row]:
+    """The Rows of their cells, each in the order of Row; ValueError where they are damaged."""
+    msgspec.convert(found, CELLS)
+    return [_row(list(cells)) for cells in found]
+
+
+def _row(cells: list[Any]) -> Row:
+    cells[STATUS_AT] = STATUSES[cells[STATUS_AT]]
+    cells[ENFORCED_AT] = bool(cells[ENFORCED_AT])
+    cells[METADATA_AT] = msgspec.json.decode(cells[METADATA_AT], type=dict[str, str])
+    return Row._make(cells)
 
 
 def _require_format(name: str) -> None:
@@ -331,20 +347,11 @@ def _require_correction(audit: Audit, stage: Stage, supersedes: Supersedes) -> N
         raise UserError("an audit cannot supersede itself")
 
 
-def _require_day(text: str, what: str = "the audit's as_of") -> None:
-    try:
-        sound = date.fromisoformat(text).isoformat() == text
-    except ValueError:
-        sound = False
-    if not sound:
-        raise UserError(f"{what} must be a day as YYYY-MM-DD")
-
-
 def require_moment(text: str) -> None:
     """Raise UserError unless `text` is a moment as records write them."""
     try:
         sound = bool(MOMENT_SHAPE.fullmatch(text)) and datetime.fromisoformat(text).tzinfo is UTC
-    except ValueError:
+    except (ValueError, TypeError):
         sound = False
     if not sound:
         raise UserError("the moment of a record must be UTC as YYYY-MM-DDTHH:MM:SSZ")
@@ -375,6 +382,6 @@ def _why(error: Exception) -> str:
         return "a number in it is infinite or none: write it as text, in quotation marks"
     if isinstance(error, RecursionError) or "recursion" in str(error):
         return "it is nested too deeply"
-    if isinstance(error, rfc8785.CanonicalizationError):
+    if isinstance(error, UnicodeEncodeError) or "codepoints" in str(error):
         return "a text in it holds half of a character (a lone surrogate)"
     return plain(str(error), 100)

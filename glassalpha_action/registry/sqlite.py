@@ -10,23 +10,26 @@ import errno
 import os
 import secrets
 import sqlite3
+import tempfile
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing, contextmanager, suppress
 from datetime import date
 from itertools import chain
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Self
 
 from glassalpha_action.documents import UserError
-from glassalpha_action.registry import schema
+from glassalpha_action.registry import misuse, schema
 from glassalpha_action.registry.contract import Registry
 from glassalpha_action.registry.derived import Rows
+from glassalpha_action.registry.verify import Rejudge
 
 if TYPE_CHECKING:
     from sqlite_utils import Database
 
 WAIT_SECONDS = 30.0
 PLACES = 900  # in one statement; SQLite takes 999 everywhere
+NO_ROOM = {sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR_WRITE}
 NO_HARD_LINKS = {errno.EPERM, errno.ENOTSUP, errno.EOPNOTSUPP, errno.EMLINK, errno.ENOSYS}
 
 
@@ -43,13 +46,13 @@ class SQLiteRegistry(Registry):
         fill: Callable[[Registry], object] | None = None,
     ) -> None:
         super().__init__(_printable(path), clock)
-        self._path = Path(path)
+        self.path = Path(path)
         self._wait = wait_seconds
         with self._explained():
-            _require_place(self._path, self.name, create)
-            if create and not self._path.exists():
+            _require_place(self.path, self.name, create)
+            if create and not self.path.exists():
                 self._create(fill)
-            self._connection = _open(self._path, "rw", wait_seconds)
+            self._connection = _open(self.path, "rw", wait_seconds)
         try:
             with self._explained():
                 self._check()
@@ -88,11 +91,32 @@ class SQLiteRegistry(Registry):
     @contextmanager
     def reading(self) -> Iterator[None]:
         """One snapshot; within another it is that one."""
-        if self._connection.in_transaction:
+        with self._explained():
+            within = self._connection.in_transaction
+        if within:
             yield
             return
         with self._transaction("BEGIN"):
             yield
+
+    def verify(self, anchor: str | None = None, rejudge: Rejudge | None = None) -> list[str]:
+        """What is broken, found in a copy, so that nobody waits for the file meanwhile; see `Registry.verify`."""
+        with self._explained():
+            within = self._connection.in_transaction
+        if within:
+            return super().verify(anchor, rejudge)
+        with self.snapshot() as copy:
+            return Registry.verify(copy, anchor, rejudge)
+
+    @contextmanager
+    def snapshot(self) -> Iterator[Self]:
+        """A copy of the registry as it is now, whole in one file of its own, which is gone afterwards."""
+        with self._temporary() as folder:
+            path = Path(folder, "registry.db")
+            self._copy(path)
+            with type(self)(str(path), wait_seconds=self._wait) as copy:
+                copy.name = self.name
+                yield copy
 
     def damage(self) -> list[str]:
         """What SQLite's own check of the file finds, and what of its schema is not as it was made."""
@@ -109,7 +133,8 @@ class SQLiteRegistry(Registry):
 
     def close(self) -> None:
         """Close the file."""
-        self._connection.close()
+        with self._explained():
+            self._connection.close()
 
     def _check(self) -> None:
         if self._pragma("application_id") != schema.APPLICATION_ID:
@@ -122,7 +147,9 @@ class SQLiteRegistry(Registry):
             )
         # SQLite itself takes a last page that is cut short for one that ends in zeros.
         with self.reading():
-            if self._pragma("page_count") * self._pragma("page_size") > self._path.stat().st_size:
+            size = self._pragma("page_count") * self._pragma("page_size")
+            # With a write-ahead log the last pages may stand there alone.
+            if size > self.path.stat().st_size and self.fetch("PRAGMA journal_mode")[0]["journal_mode"] != "wal":
                 raise UserError(f"{self.name} is cut short: restore it from a copy", exit_code=5)
         version = self._pragma("user_version")
         if version > schema.SCHEMA_VERSION:
@@ -137,9 +164,35 @@ class SQLiteRegistry(Registry):
     def _pragma(self, name: str) -> int:
         return int(self.fetch(f"PRAGMA {name}")[0][name])
 
+    @contextmanager
+    def _temporary(self) -> Iterator[str]:
+        try:
+            folder = tempfile.TemporaryDirectory(prefix="glassalpha-registry-", ignore_cleanup_errors=True)
+        except OSError as error:
+            raise self._no_room(f"no folder can be made ({error.strerror})") from error
+        with folder as name:
+            yield name
+
+    def _no_room(self, why: str) -> UserError:
+        return UserError(f"{self.name} is read from a copy, and {why}: let TMPDIR name another folder", exit_code=4)
+
+    def _copy(self, path: Path) -> None:
+        """Copy the registry to `path`, its write-ahead log included, if it has one."""
+        # Within a transaction of its own, whose lock a writer cannot take away: the backup would wait for it for ever.
+        with self._explained(), closing(sqlite3.connect(path, isolation_level=None)) as copy, self.reading():
+            copy.execute("PRAGMA synchronous = OFF")
+            self.head()
+            try:
+                self._connection.backup(copy)
+                copy.execute("PRAGMA journal_mode = DELETE")
+            except sqlite3.Error as error:
+                if error.sqlite_errorcode not in NO_ROOM:
+                    raise
+                raise self._no_room(f"{path.parent.parent} has no room for it") from error
+
     def _create(self, fill: Callable[[Registry], object] | None) -> None:
         """Make the registry under another name, then give it its own if that is still free: nobody sees half of one."""
-        draft = self._path.with_name(f".{secrets.token_hex(8)}.new")
+        draft = self.path.with_name(f".{secrets.token_hex(8)}.new")
         try:
             with closing(_open(draft, "rwc", self._wait)) as connection:
                 connection.execute("BEGIN IMMEDIATE")
@@ -148,7 +201,7 @@ class SQLiteRegistry(Registry):
             if fill:
                 with SQLiteRegistry(str(draft), wait_seconds=self._wait) as made:
                     fill(made)
-            _give_name(draft, self._path)
+            _give_name(draft, self.path)
         finally:
             draft.unlink(missing_ok=True)
 
@@ -170,8 +223,14 @@ class SQLiteRegistry(Registry):
         """Turn SQLite's errors into one sentence each."""
         try:
             yield
-        except sqlite3.ProgrammingError:
+        except sqlite3.ProgrammingError as error:
+            if "thread" in str(error):
+                raise misuse.other_thread(self.name) from error
+            if "closed" in str(error):
+                raise misuse.closed(self.name) from error
             raise
+        except UnicodeEncodeError as error:
+            raise misuse.no_text(self.name) from error
         except (sqlite3.Error, UnicodeDecodeError) as error:
             raise _explain(error, self.name, self._wait) from error
         except OSError as error:

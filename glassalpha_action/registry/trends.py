@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable
-from typing import Literal, NamedTuple
+from collections.abc import Iterable, Sequence
+from typing import Any, Literal, NamedTuple
+
+import msgspec
 
 from glassalpha_action.registry.rows import Row
 from glassalpha_action.registry.schema import SUPERSEDED
@@ -43,6 +45,11 @@ class Value(NamedTuple):
     low: float | None
     high: float | None
     n: int
+
+
+def values(found: Sequence[Sequence[Any]]) -> list[Value]:
+    """The Values of their cells, each in the order of Value; ValueError where they are damaged."""
+    return msgspec.convert(found, list[Value])
 
 
 def pass_rates(rows: Iterable[Row], period: Period) -> list[PassRate]:

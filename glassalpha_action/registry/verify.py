@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
-from functools import lru_cache
+from functools import cache, lru_cache
 from typing import Any, Protocol
 
 from glassalpha_action.brevity import SHARED
@@ -37,23 +37,24 @@ class Walk:
     link: str = chain.GENESIS
     standing: dict[str, str] = field(default_factory=dict)
     counts: dict[str, int] = field(default_factory=lambda: dict.fromkeys(DERIVED, 0))
+    seqs: dict[tuple[str, str], int] = field(default_factory=dict)
 
 
 def problems(fetch: Fetch, anchor: str | None, rejudge: Rejudge | None) -> list[str]:
-    """Everything wrong with the registry behind `fetch`, in the order of the chain."""
+    """Everything wrong with the rows of the registry behind `fetch`, in the order of the chain."""
     at, expected_link = chain.read_anchor(anchor) if anchor else (0, chain.GENESIS)
     part = parts_reader(fetch)
     walk, found = Walk(Known(part)), list[str]()
     if at == 0 and not chain.GENESIS.startswith(expected_link):
         found.append(f"anchor {anchor}: no chain begins so")
     for (seq,) in [tuple(row.values()) for row in fetch("SELECT seq FROM records ORDER BY seq")]:
-        kept = fetch("SELECT * FROM records WHERE seq = :seq", {"seq": seq})[0]
+        kept = fetch(f"SELECT {_columns('records')} FROM records WHERE seq = :seq", {"seq": seq})[0]  # noqa: S608
         found += [f"record {seq}: {problem}" for problem in _record_problems(fetch, part, kept, walk, rejudge)]
         if seq == at and not str(kept["link"]).startswith(expected_link):
             found.append(f"record {seq}: its link is not the anchor's: records up to here were altered since")
     if at > walk.seq:
         found.append(f"record {at}: missing; the chain ends at {walk.seq}, before the anchor: records were removed")
-    return found + list(_surplus(fetch, walk)) + list(_view_problems(fetch))
+    return found + list(_surplus(fetch, walk))
 
 
 def parts_reader(fetch: Fetch) -> Part:
@@ -124,13 +125,15 @@ def _record_problems(fetch: Fetch, part: Part, kept: Cells, walk: Walk, rejudge:
     # The stored link carries on, so that one broken record is not reported as all those after it.
     walk.seq, walk.link = kept["seq"], str(kept["link"])
     try:
-        content = _bytes(kept)
-        entry = rows.parse_entry(content)
+        content, entry = _content(kept)
         parts = [(digest, kept["seq"]) for digest in walk.known.new_parts(entry)]
         expected = derived.derived(entry, kept["seq"], walk.known)
-    except (ValueError, TypeError, KeyError, AttributeError, RecursionError, UserError) as error:
+    except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
         yield f"it cannot be read: {error}"
         return
+    first = walk.seqs.setdefault((entry.id, entry.stage), kept["seq"])
+    if first != kept["seq"]:
+        yield f"it is record {first} once more"
     walk.counts["parts"] += len(parts)
     for table, brought in expected.items():
         walk.counts[table] += len(brought)
@@ -139,7 +142,7 @@ def _record_problems(fetch: Fetch, part: Part, kept: Cells, walk: Walk, rejudge:
     except (ValueError, TypeError, KeyError):
         yield "it holds no audit that this version can read"
     yield from _correction_problems(expected, walk)
-    if _stored(fetch, "parts", kept["seq"], "sha256, seq") != sorted(parts):
+    if _stored(fetch, "parts", kept["seq"], ("sha256", "seq")) != sorted(parts):
         yield "its rows in parts are not those of the record"
     for table, brought in expected.items():
         stored = _stored(fetch, table, kept["seq"])
@@ -147,9 +150,23 @@ def _record_problems(fetch: Fetch, part: Part, kept: Cells, walk: Walk, rejudge:
             yield f"its rows in {table} are not those of the record{_first_difference(table, stored, brought)}"
 
 
-def _stored(fetch: Fetch, table: str, seq: int, what: str = "*") -> Rows:
-    found = fetch(f"SELECT {what} FROM {table} WHERE seq = :seq ORDER BY {ORDER.get(table, 1)}", {"seq": seq})  # noqa: S608
-    return [tuple(row.values()) for row in found]
+def _content(kept: Cells) -> tuple[bytes, Entry]:
+    content = _bytes(kept)
+    try:
+        return content, rows.parse_entry(content)
+    except UserError as error:
+        raise ValueError(str(error)) from error
+
+
+def _stored(fetch: Fetch, table: str, seq: int, names: tuple[str, ...] = ()) -> Rows:
+    sql = f"SELECT {_columns(table, names)} FROM {table} WHERE seq = :seq ORDER BY {ORDER.get(table, 1)}"  # noqa: S608
+    return [tuple(row.values()) for row in fetch(sql, {"seq": seq})]
+
+
+@cache
+def _columns(table: str, names: tuple[str, ...] = ()) -> str:
+    # By name, so that a column under another name is missed; a bare one in quotation marks SQLite may take for a text.
+    return ", ".join(f'{table}."{name}"' for name in names or schema.columns(table))
 
 
 def _correction_problems(expected: Mapping[str, Rows], walk: Walk) -> Iterator[str]:
@@ -188,7 +205,7 @@ def _first_difference(table: str, stored: Rows, expected: Rows) -> str:
         return f": {len(stored)} instead of {len(expected)}"
     pairs = ((have, want) for have, want in zip(stored, expected, strict=True) if have != want)
     have, want = next(pairs)
-    return f": {next(n for n, a, b in zip(schema.columns(table), have, want, strict=False) if a != b)} differs"
+    return f": {next(n for n, a, b in zip(schema.columns(table), have, want, strict=True) if a != b)} differs"
 
 
 def _surplus(fetch: Fetch, walk: Walk) -> Iterator[str]:
@@ -196,12 +213,3 @@ def _surplus(fetch: Fetch, walk: Walk) -> Iterator[str]:
         count = fetch(f"SELECT count(*) AS count FROM {table}")[0]["count"]  # noqa: S608
         if count > walk.counts[table]:
             yield f"{table} holds rows that no record brought"
-
-
-def _view_problems(fetch: Fetch) -> Iterator[str]:
-    for name, query in schema.view_queries():
-        shown = fetch(f"SELECT count(*) AS count FROM {name}")  # noqa: S608
-        ours = fetch(f"SELECT count(*) AS count FROM ({query}) ours")  # noqa: S608
-        lost = fetch(f"SELECT * FROM ({query}) ours EXCEPT SELECT * FROM {name} LIMIT 1")  # noqa: S608
-        if shown != ours or lost:
-            yield f"the view {name} does not show what it should: it was altered"

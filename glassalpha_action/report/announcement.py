@@ -7,7 +7,7 @@ import shlex
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
-from functools import cache
+from functools import cache, partial
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
@@ -16,8 +16,8 @@ from glassalpha_action.policy.schema import Gate, Policy
 from glassalpha_action.policy.sentences import REQUIREMENTS, level
 from glassalpha_action.records import Change, Definition
 from glassalpha_action.report import words
-from glassalpha_action.report.markdown import CODE, LIST_START, MARKS
-from glassalpha_action.report.view import environment, printable
+from glassalpha_action.report.markdown import MARKS, escape, prose
+from glassalpha_action.report.view import environment
 from glassalpha_action.vocabulary import Comparison, Severity
 
 if TYPE_CHECKING:
@@ -201,27 +201,8 @@ def _code(text: str) -> str:
     return words.clean(text).replace("`", "'").replace("\n", " ")
 
 
-def escape(value: Any) -> str:
-    """Text for one line of Markdown without markup, HTML or link of its own; addresses and channels stay usable."""
-    from markupsafe import Markup
-
-    if isinstance(value, Markup):
-        return value
-    text = " ".join(printable(value).split())
-    return Markup(LIST_START.sub(r"\1\\\2", _inert(text)))  # noqa: S704
-
-
-def prose(text: str) -> str:
-    """A sentence for one line of Markdown, in which `code` stands as code."""
-    from markupsafe import Markup
-
-    parts = CODE.split(" ".join(printable(text).split()))
-    joined = "".join(f"`{part}`" if place % 2 else _inert(part) for place, part in enumerate(parts))
-    return Markup(LIST_START.sub(r"\1\\\2", joined))  # noqa: S704
-
-
-def _inert(text: str) -> str:
-    """Without markup; a `<` that starts no tag stays readable, as in "< 5%"."""
+def usable(text: str) -> str:
+    """`text` without markup; addresses, channels and a `<` that starts no tag stay as they are, as in "< 5%"."""
     return MARKS.sub(r"\\\1", TAGS.sub("&lt;", text.replace("&", "&amp;")))
 
 
@@ -234,6 +215,6 @@ def link(address: str) -> str:
 
 @cache
 def _template() -> Template:
-    made = environment(escape)
-    made.filters |= {"prose": prose, "link": link}
+    made = environment(partial(escape, plain=usable))
+    made.filters |= {"prose": partial(prose, plain=usable), "link": link}
     return made.get_template("announcement.jinja")

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from datetime import date
 
-from glassalpha_action.records import Audit, DataSummary, Level, Verdict
+from glassalpha_action.records import Audit, DataSummary, Level, PolicyText, Verdict
 from glassalpha_action.report import words
-from glassalpha_action.vocabulary import Outcome, Unit, first_sentence
+from glassalpha_action.vocabulary import Outcome, Unit, day, first_sentence
 
 Definitions = tuple[tuple[str, str], ...]
 SMALL_GROUP = 30
@@ -143,6 +144,7 @@ def limits(audit: Audit) -> tuple[Limit, ...]:
     found = (
         ("Not for approval", dev),
         ("Not enforced", tuple(_not_enforced(audit))),
+        ("Policy not reviewed in time", tuple(_overdue_policy(audit))),
         ("Not measured", tuple(_unmeasured(audit))),
         ("Small groups", tuple(_small_groups(audit))),
         ("Too few rows to be sure", tuple(_undecided(audit))),
@@ -157,6 +159,23 @@ def _not_enforced(audit: Audit) -> Iterator[str]:
     if not audit.enforced:
         yield "The status is shown as what it would be; it does not stop a release."
         yield from (words.sentence(note) for note in audit.notes)
+
+
+def _overdue_policy(audit: Audit) -> Iterator[str]:
+    late = audit.policy and days_overdue(audit.policy, audit.provenance.as_of)
+    if audit.policy and late:
+        yield (
+            f"{words.name(audit.policy.name)} was to be reviewed by {audit.policy.next_review}, "
+            f"{words.count(late, 'day')} before this audit: its thresholds may no longer be what is asked for."
+        )
+
+
+def days_overdue(policy: PolicyText, as_of: str) -> int:
+    """Days from the policy's next review to the day `as_of`; 0 where it is not overdue, or no day is declared."""
+    try:
+        return max(0, (date.fromisoformat(as_of) - day(policy.next_review)).days)
+    except ValueError:
+        return 0
 
 
 def _unmeasured(audit: Audit) -> Iterator[str]:

@@ -4,21 +4,18 @@ from __future__ import annotations
 
 import base64
 import hashlib
-import json
-import re
 from functools import cache
 from html import escape
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from glassalpha_action.records import Audit
-from glassalpha_action.report import drawing, figures
+from glassalpha_action.report import drawing, figures, words
 from glassalpha_action.report.view import View, environment, printable, view
 
 if TYPE_CHECKING:
     from jinja2 import Template
 
-CODE = re.compile(r"`([^`]+)`")
 PAPER_LINE = 100
 PLOTLY = Path(__file__).resolve().parent / "assets" / "plotly-basic.min.js"
 
@@ -79,7 +76,7 @@ def _prose(text: str) -> str:
     """A sentence in which `code` stands as code."""
     from markupsafe import Markup
 
-    return Markup(CODE.sub(r"<code>\1</code>", escape(printable(text))))  # noqa: S704
+    return Markup(words.coded(escape(printable(text))))  # noqa: S704
 
 
 @cache
@@ -103,5 +100,4 @@ def _figures(content: View) -> str:
     """The figures as JSON that cannot end its script element."""
     names = {tint: f"--{name}" for tint, name in drawing.NAMES.items()}
     data = {"colours": names, "figures": {plot.id: figures.figure(plot) for plot in content.plots}}
-    text = json.dumps(data, ensure_ascii=True, separators=(",", ":"), allow_nan=False)
-    return text.replace("<", "\\u003c").replace(">", "\\u003e").replace("&", "\\u0026")
+    return words.script_json(data)

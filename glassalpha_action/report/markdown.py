@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
@@ -30,27 +31,30 @@ def markdown_of(content: View) -> str:
     return _template().render(view=content)
 
 
-def escape(value: Any) -> str:
-    """Text for one line of Markdown: no markup, HTML, link, mention or table border can come out of it."""
-    from markupsafe import Markup
-
-    if isinstance(value, Markup):
-        return value
-    text = " ".join(printable(value).split())
-    return Markup(LIST_START.sub(r"\1\\\2", _inert(text)))  # noqa: S704
-
-
-def _inert(text: str) -> str:
+def unlinked(text: str) -> str:
+    """`text` of which nothing becomes markup, HTML, a link or a mention."""
     text = text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
     return BREAKS.sub("\\1\u200b", MARKS.sub(r"\\\1", text))
 
 
-def prose(text: str) -> str:
-    """A sentence for one line of Markdown, in which `code` stands as code."""
+def escape(value: Any, plain: Callable[[str], str] = unlinked) -> str:
+    """Text for one line of Markdown, `plain` and without a list or table border of its own; our markup as it is."""
     from markupsafe import Markup
 
+    if isinstance(value, Markup):
+        return value
+    return _line(plain(" ".join(printable(value).split())))
+
+
+def prose(text: str, plain: Callable[[str], str] = unlinked) -> str:
+    """A sentence for one line of Markdown, in which `code` stands as code and the rest is `plain`."""
     parts = CODE.split(" ".join(printable(text).split()))
-    text = "".join(f"`{part}`" if place % 2 else _inert(part) for place, part in enumerate(parts))
+    return _line("".join(f"`{part}`" if place % 2 else plain(part) for place, part in enumerate(parts)))
+
+
+def _line(text: str) -> str:
+    from markupsafe import Markup
+
     return Markup(LIST_START.sub(r"\1\\\2", text))  # noqa: S704
 
 

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
 from glassalpha_action.records import AttributeSummary, Audit, Group, Measurement
 from glassalpha_action.report import charts, words
 from glassalpha_action.report.charts import Plot
-from glassalpha_action.vocabulary import Better, first_sentence
+from glassalpha_action.vocabulary import Better, chance, first_sentence
 
 MOST_COLUMNS = 5
 MOST_ROWS = 8
 DRAWN = 2
+P_VALUE = re.compile(r"\bp [=<] ")
 BETTER = {Better.higher: "higher is better", Better.lower: "lower is better", Better.neither: ""}
 
 
@@ -127,9 +129,10 @@ def _metrics(audit: Audit, found: list[Measurement]) -> Iterator[Metric]:
     by_metric: dict[str, list[Measurement]] = {}
     for measurement in found:
         by_metric.setdefault(measurement.metric, []).append(measurement)
+    judged = {verdict.metric: verdict.threshold for verdict in audit.verdicts if verdict.baseline is None}
     for metric, members in by_metric.items():
         definition = audit.glossary.get(metric)
-        lines = tuple(_line(member) for member in members)
+        lines = tuple(_line(member, judged.get(metric)) for member in members)
         yield Metric(
             words.name(members[0].title),
             first_sentence(definition.definition) if definition else "",
@@ -138,7 +141,8 @@ def _metrics(audit: Audit, found: list[Measurement]) -> Iterator[Metric]:
         )
 
 
-def _line(measurement: Measurement) -> Line:
+def _line(measurement: Measurement, threshold: float | tuple[float, float] | None) -> Line:
+    """One number, written as its gate writes it where one judges it by `threshold`."""
     unit = measurement.unit
     about = words.groups(measurement.attribute, measurement.between, {}) if measurement.attribute else ""
     notes = []
@@ -153,11 +157,11 @@ def _line(measurement: Measurement) -> Line:
     if measurement.params:
         given = (f"{words.human(key).lower()} {value:g}" for key, value in sorted(measurement.params.items()))
         notes.append(f"Measured with {words.listed(given)}.")
-    if measurement.p_value is not None and "p = " not in (measurement.detail or ""):
+    if measurement.p_value is not None and not P_VALUE.search(measurement.detail or ""):
         notes.append(_p_value(measurement.p_value))
     return Line(
         about,
-        words.shown(unit, measurement.value, None),
+        words.shown(unit, measurement.value, threshold),
         words.span(unit, measurement.low, measurement.high),
         f"{measurement.n:,}",
         tuple(notes),
@@ -165,8 +169,7 @@ def _line(measurement: Measurement) -> Line:
 
 
 def _p_value(value: float) -> str:
-    text = "p < 0.001" if value < 0.001 else f"p = {value:.3f}"
-    return f"{text}, the chance of a result at least this far off if there were nothing to find."
+    return f"{chance(value)}, the chance of a result at least this far off if there were nothing to find."
 
 
 def _columns(found: list[Measurement], attribute: str | None, subject: str | None) -> list[Measurement]:

@@ -8,9 +8,7 @@ from typing import Any
 from glassalpha_action.policy.schema import Policy
 from glassalpha_action.policy.simulate import GateFlip, GateLoad, Replayed, Simulation, TeamLoad
 from glassalpha_action.report.words import count, human, name
-from glassalpha_action.vocabulary import Outcome, Status
-
-ORDER = (Status.BLOCKED, Status.REVIEW, Status.PASSED, Status.NO_POLICY)
+from glassalpha_action.vocabulary import WORST_STATUS_FIRST, Outcome, Status
 
 
 def render_simulation(found: Simulation, policy: Policy) -> str:
@@ -18,7 +16,7 @@ def render_simulation(found: Simulation, policy: Policy) -> str:
     latest = found.latest
     flips = [sum(one.flipped for one in some) for some in (latest, found.replays)]
     title = f"{name(policy.policy_name)} {name(policy.version)}, as if in force"
-    after, before = (_counts({s: kept.count(s) for s in ORDER}) for kept in _statuses(latest))
+    after, before = (_counts({s: kept.count(s) for s in WORST_STATUS_FIRST}) for kept in _statuses(latest))
     lines = [
         f"{title}: {count(len(found.replays), 'audit')} of {count(len(latest), 'model')} judged again.",
         f"Latest audits: {after} (recorded: {before}).",
@@ -40,7 +38,7 @@ def _statuses(latest: Sequence[Replayed]) -> tuple[list[Status], list[Status]]:
 
 
 def _counts(statuses: Mapping[Status, int]) -> str:
-    return ", ".join(f"{statuses[s]} {s.value}" for s in ORDER if statuses.get(s)) or "none"
+    return ", ".join(f"{statuses[s]} {s.value}" for s in WORST_STATUS_FIRST if statuses.get(s)) or "none"
 
 
 def _gate(gate: GateLoad) -> str:

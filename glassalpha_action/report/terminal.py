@@ -7,10 +7,12 @@ from collections.abc import Iterator
 
 from glassalpha_action.records import Audit, Verdict
 from glassalpha_action.report.rules import changes, notes, waivers
-from glassalpha_action.report.words import MET, OUTCOMES, STATUSES, UNMET, name
+from glassalpha_action.report.verdicts import banner, explain
+from glassalpha_action.report.words import MET, OUTCOMES, STATUSES, UNMET, name, sentence
 from glassalpha_action.report.words import requirement as requirement_name
-from glassalpha_action.vocabulary import Outcome, Severity, Status
+from glassalpha_action.vocabulary import Outcome, Severity
 
+COMMAND = 19  # far enough to the left that a command stands on one line of 80, to be copied whole
 TINTS = {"good": "green", "bad": "red", "caution": "yellow", "neutral": "yellow"}
 
 
@@ -23,9 +25,8 @@ def render_text(audit: Audit, width: int = 80, *, colour: bool = False) -> str:
 
     look = STATUSES[audit.status]
     head = f"{look.icon} {audit.headline}"
-    lines = [
-        f"{paint(name(audit.model.id), None, bold=True)}  {paint(head, TINTS[look.tone], bold=True)}  {_count(audit)}"
-    ]
+    lines = [f"{paint(name(audit.model.id), None, bold=True)}  {paint(head, TINTS[look.tone], bold=True)}"]
+    lines += _wrapped(sentence(banner(audit).why), width, indent=2)
     if audit.policy:
         lines.append(
             f"  {name(audit.policy.name)} {name(audit.policy.version)}, as of {audit.provenance.as_of}, "
@@ -66,13 +67,6 @@ def _before(verdict: Verdict) -> str:
     return "" if verdict.raw_outcome is verdict.outcome else f" (without the waiver: {raw})"
 
 
-def _count(audit: Audit) -> str:
-    total = len(audit.verdicts) + len(audit.requirements)
-    if not audit.policy or audit.status is Status.NO_POLICY:
-        return ""
-    return f"{audit.failed_gates} of {total} gates and requirements failed" if audit.failed_gates else f"{total} held"
-
-
 def _wrapped(text: str, width: int, first: str = "", indent: int = 28) -> list[str]:
     space = " " * indent
     return textwrap.wrap(
@@ -86,4 +80,6 @@ def _wrapped(text: str, width: int, first: str = "", indent: int = 28) -> list[s
 
 def _advice(verdict: Verdict, width: int) -> Iterator[str]:
     if verdict.remediation and verdict.outcome is not Outcome.PASS:
-        yield from _wrapped(verdict.remediation, width, "Fix: ")
+        yield from _wrapped(verdict.remediation, width, "Fix: " if verdict.raw_outcome is Outcome.FAIL else "Next: ")
+    if command := explain(verdict):
+        yield f"{' ' * COMMAND}{command}"

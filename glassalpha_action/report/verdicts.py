@@ -8,25 +8,38 @@ from dataclasses import dataclass
 from glassalpha_action.records import Audit, Definition, Judged, Measurement, Verdict
 from glassalpha_action.report import rules, words
 from glassalpha_action.report.words import Look
-from glassalpha_action.vocabulary import Outcome, Severity, Status, first_sentence
+from glassalpha_action.vocabulary import (
+    MODEL_PRESENT,
+    RULES_APPLY,
+    SATISFIED,
+    WORST_OUTCOME_FIRST,
+    Outcome,
+    Severity,
+    Status,
+    first_sentence,
+)
 
-RANK = (Outcome.FAIL, Outcome.ERROR, Outcome.MISSING, Outcome.INCONCLUSIVE, Outcome.WAIVED)
+RANK = tuple(outcome for outcome in WORST_OUTCOME_FIRST if outcome not in SATISFIED)
 BESIDE = {
-    "base: model_present": "a model of the base commit is no longer configured",
-    "base: rules_apply": "the base commit's rules cannot be applied",
+    MODEL_PRESENT: "a model of the base commit is no longer configured",
+    RULES_APPLY: "the base commit's rules cannot be applied",
 }
 SEVERITY_RANK = (Severity.error, Severity.warning, Severity.info)
 
 
 @dataclass(frozen=True)
 class Banner:
-    """The first thing a reader sees: the status, one sentence why, and what limits it at once."""
+    """The first thing a reader sees: the status, one sentence why, and what limits it at once.
+
+    `sentence` is the word and `why`; `why` is empty where nothing was judged.
+    """
 
     look: Look
     word: str
     sentence: str
     stamp: str
     notes: tuple[str, ...]
+    why: str = ""
 
 
 @dataclass(frozen=True)
@@ -62,6 +75,7 @@ class Gate:
     rationale: str
     message: str
     step: str
+    explain: str
     parts: tuple[Part, ...]
 
 
@@ -71,17 +85,14 @@ def banner(audit: Audit) -> Banner:
     look = words.STATUSES[status]
     word = look.word if audit.enforced or status is Status.NO_POLICY else f"Would be {look.word.lower()}"
     judged = status is not Status.NO_POLICY
-    sentence = (
-        f"{word}: {_why(audit)}.{_weights(audit)}"
-        if judged
-        else "No policy applies to this model, so nothing was judged."
-    )
+    why = f"{_why(audit)}.{_weights(audit) if status is Status.BLOCKED else ''}" if judged else ""
+    sentence = f"{word}: {why}" if judged else "No policy applies to this model, so nothing was judged."
     notes = (
         *rules.notes(audit),
         *(("This status is not enforced: it does not stop a release.",) if judged and not audit.enforced else ()),
     )
     stamp = "NOT FOR APPROVAL" if audit.profile == "dev" else ""
-    return Banner(look, word, sentence, stamp, notes)
+    return Banner(look, word, sentence, stamp, notes, why)
 
 
 def _why(audit: Audit) -> str:
@@ -116,19 +127,19 @@ def _why(audit: Audit) -> str:
     unmet = [requirement.name for requirement in audit.requirements if not requirement.met]
     text += [phrase for name, phrase in BESIDE.items() if name in unmet]
     if unmet := [name for name in unmet if name not in BESIDE]:
-        text.append(
-            f"{words.count(len(unmet), 'reproducibility requirement')} {'is' if len(unmet) == 1 else 'are'} not met"
-        )
+        text.append(f"{words.count(len(unmet), 'requirement')} {'is' if len(unmet) == 1 else 'are'} not met")
     return words.listed(text)
 
 
 def _weights(audit: Audit) -> str:
-    """How many of the failed gates block, where only some do."""
+    """What of it blocks, where only some does."""
     failed = Counter(verdict.severity for verdict in audit.verdicts if verdict.failed)
     errors, warnings = failed[Severity.error], failed[Severity.warning]
-    if not errors or not warnings:
+    unmet = sum(not requirement.met for requirement in audit.requirements)
+    if not warnings or not errors + unmet:
         return ""
-    blocking = f"{words.count(errors, 'error gate')} {'blocks' if errors == 1 else 'block'}"
+    found = [words.count(number, one) for number, one in ((errors, "error gate"), (unmet, "requirement")) if number]
+    blocking = f"{words.listed(found)} {'blocks' if errors + unmet == 1 else 'block'}"
     asking = f"{words.count(warnings, 'warning gate')} {'asks' if warnings == 1 else 'ask'} for review"
     return f" {blocking}, {asking}."
 
@@ -183,6 +194,7 @@ def _gate(verdict: Verdict, audit: Audit) -> Gate:
         rationale=verdict.rationale or "",
         message=verdict.message,
         step=_step(verdict, definition),
+        explain=explain(verdict),
         parts=tuple(
             _part(verdict, part, audit)
             for part in verdict.judged
@@ -210,9 +222,16 @@ def _issue(verdict: Verdict, definition: Definition | None) -> str:
 
 
 def _step(verdict: Verdict, definition: Definition | None) -> str:
+    """What to do next; a metric's own advice is for a gate that fails, never for one that nothing decided."""
     if verdict.outcome not in RANK:
         return ""
-    return verdict.remediation or (definition.advice.fixes[0] if definition and definition.advice.fixes else "")
+    fixes = definition.advice.fixes if definition and verdict.raw_outcome is Outcome.FAIL else ()
+    return verdict.remediation or next(iter(fixes), "")
+
+
+def explain(verdict: Verdict) -> str:
+    """The command that says what the failed gate means; empty where it did not fail."""
+    return f"glassalpha explain failed-gate {verdict.metric}" if verdict.outcome is Outcome.FAIL else ""
 
 
 def _part(verdict: Verdict, part: Judged, audit: Audit) -> Part:

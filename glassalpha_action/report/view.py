@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from glassalpha_action import shipped
-from glassalpha_action.records import Audit
+from glassalpha_action.records import Audit, Requirement
 from glassalpha_action.report import background, drawing, rules, sections, verdicts, words
 from glassalpha_action.report.background import Attribute, Fact, Limit
 from glassalpha_action.report.charts import Plot
@@ -51,6 +51,7 @@ class View:
     judged_by: str = ""
     waivers: tuple[rules.Waiver, ...] = ()
     questions: str = ""
+    unmet: tuple[tuple[str, Look, str], ...] = ()
     further: tuple[tuple[str, str], ...] = ()
 
     @property
@@ -76,10 +77,8 @@ def view(audit: Audit) -> View:
         attention=verdicts.attention(audit),
         gates=verdicts.gates(audit),
         confidence=verdicts.confidence(audit),
-        requirements=tuple(
-            (words.requirement(r.name), words.MET if r.met else words.UNMET, words.sentence(r.message))
-            for r in audit.requirements
-        ),
+        requirements=tuple(_requirement(r) for r in audit.requirements),
+        unmet=tuple(_requirement(r) for r in audit.requirements if not r.met),
         sections=sections.sections(audit),
         data=background.data(audit),
         attributes=background.attributes(audit.data),
@@ -95,6 +94,14 @@ def view(audit: Audit) -> View:
         judged_by=rules.judged_by(audit),
         waivers=rules.waivers(audit),
         questions=background.questions(audit),
+    )
+
+
+def _requirement(found: Requirement) -> tuple[str, Look, str]:
+    return (
+        words.requirement(found.name),
+        words.MET if found.met else words.UNMET,
+        words.sentence(found.message),
     )
 
 

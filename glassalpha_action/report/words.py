@@ -1,19 +1,25 @@
-"""The words and marks every report shares: outcomes, statuses, intervals, thresholds, names made safe to show."""
+"""The words and marks every report shares: outcomes, statuses, intervals, thresholds, text made safe to show."""
 
 from __future__ import annotations
 
+import json
 import re
 import unicodedata
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
-from glassalpha_action.vocabulary import Comparison, Outcome, Severity, Status, Unit
+from glassalpha_action.documents import inert
+from glassalpha_action.vocabulary import MODEL_PRESENT, RULES_APPLY, Comparison, Outcome, Severity, Status, Unit
 
 NAME_LIMIT = 80
 TEXT_LIMIT = 1200
 GIVEN_NAME = re.compile(r"\w+[._/]\w")
 # Joiners are part of words in several scripts and of emoji; every other invisible format mark can disguise a text.
 JOINERS = "\u200c\u200d"
+CODE = re.compile(r"`([^`]+)`")
+FORMULA = ("=", "+", "-", "@", "＝", "＋", "－", "＠")
+NUMBER = re.compile(r"-?[0-9]+(\.[0-9]+)?(e[+-]?[0-9]+)?")
 
 
 @dataclass(frozen=True)
@@ -52,8 +58,8 @@ RATES = {
     "power against the reference": "chance to see a difference of the assumed size, if there is one",
 }
 REQUIREMENTS = {
-    "base: model_present": "Model still configured",
-    "base: rules_apply": "Base commit's rules apply",
+    MODEL_PRESENT: "Model still configured",
+    RULES_APPLY: "Base commit's rules apply",
 }
 MET = Look("✓", "Met", "good")
 UNMET = Look("✕", "Not met", "bad")
@@ -91,6 +97,23 @@ def short(text: str, limit: int = 22) -> str:
     """A name short enough to label a chart."""
     line = " ".join(clean(text[: limit + 1]).split())
     return line if len(line) <= limit else f"{line[: limit - 1]}…"
+
+
+def cell(text: str) -> str:
+    """`text` as a cell that no spreadsheet runs: inert, with an apostrophe before what could start a formula."""
+    formula = text.lstrip().startswith(FORMULA) and not NUMBER.fullmatch(text)
+    return f"'{inert(text)}" if formula else inert(text)
+
+
+def coded(html: str) -> str:
+    """Escaped HTML text with its `code` marked up as code."""
+    return CODE.sub(r"<code>\1</code>", html)
+
+
+def script_json(value: Any) -> str:
+    """JSON that is inert inside a script element: no `<`, `>` or `&` is left in it."""
+    text = json.dumps(value, ensure_ascii=True, separators=(",", ":"), allow_nan=False)
+    return text.replace("<", "\\u003c").replace(">", "\\u003e").replace("&", "\\u0026")
 
 
 def interval(unit: Unit, low: float | None, high: float | None, confidence: float | None = None) -> str:

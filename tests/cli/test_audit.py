@@ -43,6 +43,13 @@ def test_a_model_within_policy_passes(run: Run, tmp_path: Path) -> None:
     assert (tmp_path / "out/r.audit.json").read_bytes() == (tmp_path / "out/r.json").read_bytes()
 
 
+def test_a_record_that_is_asked_for_by_its_own_name_is_written_once(run: Run, tmp_path: Path) -> None:
+    make(tmp_path)
+    _, out, _ = run(*INPUTS, "--output", "out/r.audit.json", "--output", "out/r.md")
+    assert files(tmp_path / "out") == {"r.audit.json", "r.md"}
+    assert out.count("wrote") == 2
+
+
 # Every woman is refused and every man accepted.
 UNFAIR = "repaid,score,sex\n" + "1,0.9,male\n0,0.8,male\n" * 20 + "1,0.2,female\n0,0.1,female\n" * 20
 
@@ -226,6 +233,7 @@ def test_a_truncated_parquet_file(run: Run, tmp_path: Path) -> None:
         (("audit", "--config", "."), "there is no such file"),
         (("audit", "--config", "audit.yaml", "--policy-gates", "none.yaml"), "does not exist"),
         (("audit", "--config", "audit.yaml", "--as-of", "yesterday"), "YYYY-MM-DD"),
+        (("audit", "--config", "audit.yaml", "--as-of", "20250105"), "YYYY-MM-DD"),
         (("audit", "--config", "audit.yaml", "--output", "report.docx"), "no report format"),
         (("audit", "--config", "audit.yaml", "--output", "rows.csv/r.json"), "rows.csv"),
         (("audit", "--config", "x" * 5000), "cannot be read"),

@@ -129,6 +129,14 @@ def test_a_threshold_between_the_bounds_decides_nothing(run: Run, folder: Path) 
     assert "known only to lie from" in unsure["message"]
 
 
+@pytest.mark.parametrize("options", [(), ("--grid", "10"), ("--suppress-below", "2")])
+def test_cells_of_one_row_are_told(run: Run, folder: Path, options: tuple[str, ...]) -> None:
+    _, out, _ = run("cube", "build", "--config", "audit.yaml", *options, "--output", "c.parquet")
+    alone = int((pd.read_parquet("c.parquet")["n"] == 1).sum())
+    assert ("--suppress-below" in options) is (alone == 0)
+    assert (f"{alone:,} of the cells hold one row each" in out) is (alone > 0)
+
+
 @pytest.mark.parametrize("engine", ["pandas", "duckdb"])
 def test_what_was_suppressed_is_said(run: Run, folder: Path, engine: str) -> None:
     options = ("--engine", engine, "--grid", "10", "--suppress-below", "10")

@@ -129,7 +129,7 @@ def test_combinations_of_groups_are_counted(run: Run, tmp_path: Path) -> None:
         (("--data", "data.csv", "--target", "income"), "have no label in `income`, the first in data row 1"),
         (("--data", "data.csv", "--target", "sex", "--protected", "sex"), "is the target"),
         (("--data", "data.csv", "--output", "r.json"), "use one of .html, .md, .pdf"),
-        (("--data", "data.csv", "--as-of", "soon"), "not a date"),
+        (("--data", "data.csv", "--as-of", "soon"), "--as-of must be a day as YYYY-MM-DD"),
         (("--data", "empty.csv"), "is empty"),
         (("--data", "header.csv"), "holds no rows"),
         (("--data", "latin.csv"), "not UTF-8"),

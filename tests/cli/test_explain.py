@@ -270,3 +270,42 @@ def test_a_model_of_another_version_is_noted_and_refused_in_strict_mode(
     assert (code, out) == (2, "")
     assert f"audit.yaml:1: strict mode: model file {said}" in err
     assert len(err.splitlines()) == 1
+
+
+@pytest.mark.parametrize(
+    ("asked", "title"),
+    [
+        ("demographic_parity", "Demographic parity difference"),
+        ("expected calibration error", "Expected calibration error"),
+        ("Duplicate rows", "Duplicate rows"),
+        ("expected_calibraton_error", "Expected calibration error"),
+        ("brier", "Brier score"),
+        ("Demographic Shift Robustness", "Worst degradation under demographic shift"),
+        ("Calibration Quality", "Expected calibration error"),
+        ("Minimum Statistical Power", "Smallest group"),
+        ("Proxies for Protected Attributes", "Strongest proxy"),
+        ("EQUALIZED-ODDS", "Equalized odds difference"),
+    ],
+)
+def test_a_failed_gate_is_found_by_what_its_report_calls_it(run: Run, asked: str, title: str) -> None:
+    code, out, _ = run("explain", "failed-gate", asked)
+    assert (code, out.splitlines()[0]) == (0, f"Failed Gate: {title}")
+
+
+@pytest.mark.parametrize(
+    ("asked", "near"),
+    [
+        ("parity", "did you mean `demographic_parity_difference` or `demographic_parity_ratio` or"),
+        ("calibration_qualty_index", "`calibration_"),
+        ("dpd", "there is no metric `dpd`. `glassalpha metrics list`"),
+        ("", "`glassalpha metrics list`"),
+    ],
+)
+@pytest.mark.parametrize("command", [("explain", "failed-gate"), ("metrics", "show")])
+def test_what_may_be_several_metrics_is_asked_back_and_never_guessed(
+    run: Run, command: tuple[str, str], asked: str, near: str
+) -> None:
+    code, out, err = run(*command, asked)
+    assert (code, out) == (2, "")
+    assert near in err
+    assert "`glassalpha policy show`" in err

@@ -82,9 +82,10 @@ def test_lint_costs_neither_pandas_nor_a_database() -> None:
     assert done.stdout.splitlines()[-1] == "[]"
 
 
-def test_a_bad_day_is_refused() -> None:
-    with pytest.raises(UserError, match="YYYY-MM-DD"):
-        run("lint", SOURCE, "--as-of", "soon")
+@pytest.mark.parametrize("day", ["soon", "20250105", "2025-W01-1", "2025-02-30"])
+def test_a_bad_day_is_refused(day: str) -> None:
+    with pytest.raises(UserError, match="--as-of must be a day as YYYY-MM-DD"):
+        run("lint", SOURCE, "--as-of", day)
 
 
 @pytest.mark.parametrize("name", ["credit", "pack:credit"])
@@ -110,8 +111,14 @@ def test_show_has_every_field_of_the_source_s_file(source: str) -> None:
 
 def test_explain_says_the_policy_in_sentences() -> None:
     text = said("explain", SOURCE)
-    assert "Expected calibration error (`expected_calibration_error`) must be less than 5%; if not, it blocks." in text
-    assert "Equalized odds difference (`equalized_odds_difference`) must be less than 15%; if not, it asks for" in text
+    assert (
+        "Expected calibration error (`expected_calibration_error`) must be less than 0.050 (5%); if not, it blocks."
+        in text
+    )
+    assert (
+        "Equalized odds difference (`equalized_odds_difference`) must be less than 0.150 (15%); if not, it asks for"
+        in text
+    )
     assert "Smallest group (`min_group_size`) must be greater than 30 rows" in text
     assert "Run the audit with `--strict`." in text
     assert "reviewed quarterly, next on 2025-04-01, by the Chief Risk Officer." in text
@@ -129,9 +136,9 @@ gates:
   - {name: B, metric: roc_auc, baseline: {no_worse_than: 0.02}}
 """)  # fmt: skip
     text = said("explain", path)
-    assert "(`statistical_power`, effect 0.1) for sex, sex & age must be at least 0.80; if not, it blocks from" in text
-    assert "from 2027-01-01 on (until then it warns); it warns from 0.90 on." in text
-    assert "must be no more than 0.02 worse than the base commit's model's; if not, it blocks." in text
+    assert "(`statistical_power`, effect 0.1) for sex, sex & age must be at least 0.800; if not, it blocks from" in text
+    assert "from 2027-01-01 on (until then it warns); it warns from 0.900 on." in text
+    assert "must be no more than 0.020 worse than the base commit's model's; if not, it blocks." in text
     assert "no waiver lifts it" in text
     assert "whole 95% interval" in text
     assert "fewer than 50 rows" in text
@@ -253,6 +260,12 @@ def test_simulate_replays_a_folder_and_a_registry_alike(history: Path, tmp_path:
     assert "36 audits of 3 models judged again." in text
     assert "model_00  PASSED → BLOCKED" in text
     assert len(json.loads(said("simulate", path, "--audits", str(history / "audits"), "--json"))["audits"]) == 36
+
+
+@pytest.mark.parametrize("days", ["800000", "9" * 30])
+def test_a_history_may_be_longer_than_the_calendar(history: Path, days: str) -> None:
+    for place in (["--audits", str(history / "audits")], ["--database", str(history / "registry.db")]):
+        assert said("simulate", SOURCE, *place, "--last-n-days", days) == said("simulate", SOURCE, *place)
 
 
 def test_simulate_without_audits_says_so(history: Path, tmp_path: Path) -> None:

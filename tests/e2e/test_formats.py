@@ -9,7 +9,8 @@ import joblib
 import numpy as np
 import pytest
 
-from glassalpha_action.load.model import FORMATS, Trust, score
+from glassalpha_action.load.model import FORMATS, score
+from glassalpha_action.settings import Trust
 from tests.e2e.conftest import IMAGE, ROOT, RUNNER, Action
 from tests.load import formats
 

@@ -75,7 +75,8 @@ def test_an_audit_is_in_the_ledger_the_registry_and_the_download(job: Workspace,
     assert git(remote, "rev-list", "--count", publication.BRANCH) == "1"
     git(job.root.parent, "clone", "--quiet", "--branch", publication.BRANCH, str(remote), "download")
     downloaded = job.root.parent / "download" / "model_registry.db"
-    assert downloaded.read_bytes() == (job.root / "model_registry.db").read_bytes()
+    with connect(downloaded) as there, connect(job.root / "model_registry.db") as here:
+        assert (there.head(), there.verify()) == (here.head(), [])
     assert "Recorded as main (a push to the default branch) on the branch glassalpha-registry" in job.said[1]
     assert head.anchor in (job.root.parent / "summary").read_text()
 

@@ -216,6 +216,24 @@ def test_paths_are_told_from_the_workspace(workspace: Workspace, monkeypatch: py
     assert (workspace.root / "team" / "model_registry.db").is_file()
 
 
+@pytest.mark.parametrize("inside", [True, False])
+def test_a_working_directory_that_is_a_link_is_recorded_from(
+    workspace: Workspace, monkeypatch: pytest.MonkeyPatch, inside: bool
+) -> None:
+    real = (workspace.root if inside else workspace.root.parent) / "real"
+    real.mkdir()
+    (workspace.root / "team").symlink_to(real)
+    workspace.add("team/m/a.audit.yaml", samples.audit("a", Status.PASSED))
+    workspace.audits["m/a.audit.yaml"] = workspace.audits["team/m/a.audit.yaml"]
+    monkeypatch.chdir(workspace.root / "team")
+    run = workspace.run(working_directory="team", mode="record")
+    assert (run.exit_code, run.faults, len(run.records)) == (0, (), 1)
+    assert run.results[0].config == ("real/m/a.audit.yaml" if inside else "m/a.audit.yaml")
+    with connect(real / "model_registry.db") as kept:
+        (row,) = kept.query_all(latest=False, stage="proposed")
+    assert row.cost_center == "CR-4501"
+
+
 def test_a_report_that_cannot_be_written_is_not_a_verdict(workspace: Workspace) -> None:
     workspace.add("a.audit.yaml", samples.audit("a", Status.PASSED))
     (workspace.root / "glassalpha-report").write_text("a file in the way")

@@ -41,10 +41,8 @@ def test_the_verdict_comes_first_and_the_failures_before_the_rest() -> None:
     )
     assert text.startswith("# ✕ Blocked\n\n3 models: 1 blocked, 1 in need of review, 1 passed. Exit code 1.\n")
     row = next(line for line in text.splitlines() if line.startswith("| Demographic parity difference gate | ✕ Fail"))
-    assert "| 0.130 |" in row
-    assert "&lt; 0.100" in row
-    assert "sex: female (n 92) against male (n 208)" in row
-    assert samples.ADVICE.fixes[0] in row
+    assert "| ✕ Fail, error gate | 0.130 is not &lt; 0.100" in row
+    assert f" **Next step:** {samples.ADVICE.fixes[0]} |" in row
     assert text.index(row) < text.index("! Needs review: ") < text.index("<details>") < text.index(">✓ fine")
 
 
@@ -80,7 +78,7 @@ def test_what_could_not_be_audited_is_named_with_its_place() -> None:
 
 def test_what_the_change_does_to_the_rules_stands_before_the_rest_the_weakened_first() -> None:
     text = render_summary(Run((Result("m.yaml", waived()),)))
-    parts = ("| ⚑ Waived (fail, waived by W-1) |", "1 change weakens", "▼ Weakened |", "– Neutral |",
+    parts = ("| ⚑ Waived (fail, waived by W-1), error gate |", "1 change weakens", "▼ Weakened |", "– Neutral |",
              "Judged by the base", "<details>", "| ⚑ In force |")  # fmt: skip
     order = [text.index(part) for part in parts]
     assert order == sorted(order)
@@ -111,7 +109,7 @@ def test_no_name_can_do_more_than_be_read(name: str) -> None:
             line[:200]
         )
         if line.startswith("|"):
-            assert len(re.findall(r"(?<!\\)\|", line)) in {3, 7, 8, 9}
+            assert len(re.findall(r"(?<!\\)\|", line)) in {3, 4, 8, 9}
     assert html.unescape(text).count("PASSED</h1>") == text.count("PASSED&lt;/h1&gt;")
 
 
@@ -119,7 +117,20 @@ def test_a_step_shows_its_command_as_code() -> None:
     verdict = samples.verdict(samples.GAP, Outcome.FAIL, remediation="Try `a --b <c>` and not `that.")
     made = samples.audit(verdicts=(verdict,))
     text = render_summary(Run((Result("a.audit.yaml", made, exit_code=1),)))
-    assert "| Try `a --b <c>` and not \\`that. |" in text
+    assert " **Next step:** Try `a --b <c>` and not \\`that. |" in text
+
+
+def test_the_table_says_why_nothing_was_measured_and_which_requirement_is_not_met() -> None:
+    missing = samples.verdict(
+        samples.GAP, Outcome.MISSING, value=None, message="Not measured: the data hold no feature columns.",
+        remediation=None,
+    )  # fmt: skip
+    unmet = Requirement(name="seed_required", met=False, message="Set `reproducibility: random_seed:`.")
+    text = render_summary(Run((Result("a.yaml", samples.audit(verdicts=(missing,), requirements=(unmet,))),)))
+    rows = [line for line in text.splitlines() if line.startswith("| ")][:4]
+    assert rows[2] == "| Seed required | ✕ Not met | Set `reproducibility: random_seed:`. |"
+    assert rows[3].endswith("○ Not measured, error gate | Not measured: the data hold no feature columns. |")
+    assert not any(fix in text for fix in samples.ADVICE.fixes), "advice on failing is not for what was not measured"
 
 
 def test_it_never_grows_beyond_its_limit_and_is_cut_between_parts() -> None:
@@ -139,7 +150,7 @@ def test_passing_gates_go_before_failures_do() -> None:
     many = tuple(result(Status.BLOCKED if n == 199 else Status.PASSED, f"model_{n}") for n in range(200))
     text = render_summary(Run(many), 10_000)
     assert "## ✕ Blocked" in text
-    assert "| Demographic parity difference gate | ✕ Fail |" in text
+    assert "| Demographic parity difference gate | ✕ Fail, error gate |" in text
 
 
 def test_a_file_name_that_is_no_text_is_shown_all_the_same() -> None:

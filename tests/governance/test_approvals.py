@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
@@ -7,6 +8,7 @@ import pytest
 
 from glassalpha_action.governance import approvals
 from glassalpha_action.registry import Event, Registry, Row, Supersedes, connect
+from glassalpha_action.registry.merge import merge
 from glassalpha_action.vocabulary import Status
 from tests import samples
 
@@ -31,8 +33,8 @@ def submitted(
     return next(row for row in registry.query_all(latest=False, stage=stage) if row.audit_id == audit.audit_id)
 
 
-def decided(registry: Registry, kind: str, row: Row, by: str = "Ada") -> Event:
-    event = approvals.decision(kind, row, by=by, at=NOW, reason="reviewed")
+def decided(registry: Registry, kind: str, row: Row, by: str = "Ada", at: str = NOW) -> Event:
+    event = approvals.decision(kind, row, by=by, at=at, reason="reviewed")
     registry.record_event(event)
     return event
 
@@ -106,6 +108,37 @@ def test_the_last_decision_holds(registry: Registry, kind: str) -> None:
     assert shown(registry) == "APPROVED"
 
 
+@pytest.mark.parametrize("kind", [approvals.REVOKED, approvals.REJECTED])
+@pytest.mark.parametrize("approved_first", [True, False])
+def test_of_a_merge_an_approval_does_not_overcome_a_later_decision(
+    tmp_path: Path, kind: str, approved_first: bool
+) -> None:
+    """Whichever of the two registries comes first, so that the approval may stand behind what was decided after it."""
+    with ExitStack() as stack:
+        ours, theirs, united = (
+            stack.enter_context(connect(tmp_path / name, create=True)) for name in ("a.db", "b.db", "c.db")
+        )
+        row = submitted(ours, Status.PASSED, "2025-01-01")
+        submitted(theirs, Status.PASSED, "2025-01-01")
+        decided(ours, approvals.GRANTED, row, at="2025-02-01T00:00:00Z")
+        decided(theirs, kind, row, "Bob", at="2025-02-10T00:00:00Z")
+        order = (ours, theirs) if approved_first else (theirs, ours)
+        merge(*order, united, at="2025-03-01T00:00:00Z", by="ada")
+        assert shown(united) == "PASSED"
+        decided(united, approvals.GRANTED, row, "Barbara", at="2025-02-09T23:59:59Z")
+        assert shown(united) == "PASSED"
+        decided(united, approvals.GRANTED, row, "Barbara", at="2025-02-10T00:00:00Z")
+        assert shown(united) == "APPROVED"
+
+
+def test_an_approval_of_one_model_is_not_touched_by_what_is_decided_on_another(registry: Registry) -> None:
+    row = submitted(registry, Status.PASSED, "2025-01-01")
+    decided(registry, approvals.GRANTED, row)
+    registry.record_event(Event(approvals.REJECTED, "other", "2025-12-31T00:00:00Z", "Bob", {}))
+    registry.record_event(Event(approvals.REQUESTED, "m", "2025-12-31T00:00:00Z", "Bob", {}))
+    assert shown(registry) == "APPROVED"
+
+
 def test_a_corrected_audit_takes_its_approval_along(registry: Registry) -> None:
     row = submitted(registry, Status.PASSED, "2025-01-01")
     decided(registry, approvals.GRANTED, row)
@@ -130,7 +163,9 @@ def test_proposed_and_dev_audits_change_nothing(registry: Registry) -> None:
     ({"status": Status.PASSED}, " credit  RISK team", "owns the model"),
     ({"status": Status.PASSED}, "\uff43redit Risk Team", "owns the model"),
     ({"status": Status.PASSED}, "@Grace", "made the change"),
+    ({"status": Status.PASSED}, "gr\u200bace", "made the change"),
     ({"status": Status.PASSED}, " ", "a name"),
+    ({"status": Status.PASSED}, "@", "a name"),
 ])  # fmt: skip
 def test_who_may_not_approve_what(registry: Registry, fields: dict[str, Any], by: str, why: str) -> None:
     row = submitted(registry, day="2025-01-01", **fields)

@@ -36,7 +36,8 @@ if order["filter"]:
     assert libc.prctl(38, 1, 0, 0, 0) == 0 and libc.prctl(22, 2, fprog, 0, 0) == 0
 import pandas
 from glassalpha_action.documents import UserError
-from glassalpha_action.load.model import Trust, score
+from glassalpha_action.load.model import score
+from glassalpha_action.settings import Trust
 for case in order["cases"]:
     features = pandas.DataFrame({"x": [0.0, 1.0, 2.0]})
     try:

@@ -72,6 +72,13 @@ def test_an_empty_text_is_a_level_and_no_missing_value(tmp_path: Path) -> None:
         assert found.axes[0].levels == ("", "None", "(missing)")
 
 
+def test_a_level_that_reads_as_a_missing_value_hides_no_group_of_a_cube(tmp_path: Path) -> None:
+    rows = evidence([1, 0, 1], score=[0.9, 0.1, 0.5], g=["a", "b", "c & (missing)"])
+    config = described(tmp_path, rows)
+    with pytest.raises(UserError, match=r"a level `c & \(missing\)`, which reads as a missing value"):
+        counting.cube(config, cells(config, rows), tmp_path / "c.json")
+
+
 def test_suppressed_cells_are_counted_in_the_totals(tmp_path: Path) -> None:
     rows = random_rows(1)
     config = described(tmp_path, rows)

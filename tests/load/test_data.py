@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from glassalpha_action.config import Config, load
+from glassalpha_action.config import Config, ProtectedAttribute, load
 from glassalpha_action.documents import UserError
 from glassalpha_action.evidence import MISSING, Attribute
 from glassalpha_action.load import data
@@ -176,6 +176,37 @@ def test_attributes_that_cannot_be_cut(tmp_path: Path, values: list[object], set
         attribute(tmp_path, values, settings)
     assert words in str(caught.value)
     assert "audit.yaml:11: " in str(caught.value)
+
+
+@pytest.mark.parametrize("level", ["C & (missing)", "(missing) & C", "(missing, counted)", "a & (missing, counted)"])
+def test_a_level_that_reads_as_a_missing_value_hides_no_group(tmp_path: Path, level: str) -> None:
+    table = pd.DataFrame({"sex": ["f", "m", level, None]})
+    with pytest.raises(UserError) as caught:
+        data.attribute_of(found := config(tmp_path), table, "sex", found.document.data.protected_attributes["sex"])
+    said = f"`sex` has a level `{level}`, which reads as a missing value and would not be compared; rename it."
+    assert str(caught.value) == f"{found.where('data', 'protected_attributes', 'sex')}: {said}"
+
+
+def test_a_level_may_hold_what_stands_between_combined_ones(tmp_path: Path) -> None:
+    found = config(tmp_path)
+    table = pd.DataFrame({"sex": ["Black & African American", "x", MISSING, None]})
+    sex = data.attribute_of(found, table, "sex", found.document.data.protected_attributes["sex"])
+    assert sex.levels == ("Black & African American", "x", MISSING)
+
+
+@pytest.mark.parametrize("label", ["(missing)", "old & (missing)"])
+def test_a_label_of_bins_that_reads_as_a_missing_value_hides_no_group(tmp_path: Path, label: str) -> None:
+    how = {"bins": [0, 40, 100], "labels": ["young", label]}
+    found, cut = config(tmp_path), ProtectedAttribute.model_validate(how)
+    with pytest.raises(UserError, match="reads as a missing value"):
+        data.attribute_of(found, pd.DataFrame({"sex": [20.0, 50.0, 60.0]}), "sex", cut)
+
+
+def test_an_attribute_named_as_two_combined_is_refused(tmp_path: Path) -> None:
+    found = config(tmp_path)
+    table = pd.DataFrame({"sex & age": ["f", "m"]})
+    with pytest.raises(UserError, match=r"the name `sex & age` holds ` & `, .*; rename the column"):
+        data.attribute_of(found, table, "sex & age", ProtectedAttribute())
 
 
 def test_attributes_that_multiply_without_end(tmp_path: Path) -> None:

@@ -20,14 +20,12 @@ from glassalpha_action.cube import Cube, build
 from glassalpha_action.documents import UserError
 from glassalpha_action.evidence import Evidence
 from glassalpha_action.load import engines
-from glassalpha_action.load.cubefile import layout_of, read_cells, write_cells
-from glassalpha_action.load.model import Trust
+from glassalpha_action.load.cubefile import GRIDS, layout_of, read_cells, write_cells
 from glassalpha_action.load.sql import DIALECTS, cube_query
 from glassalpha_action.load.subject import load
+from glassalpha_action.settings import Trust
 from tests.load import counting
 from tests.registry import server
-
-GRIDS = (10, 100, 1000)
 
 
 @pytest.fixture(scope="module")

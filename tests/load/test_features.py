@@ -18,7 +18,7 @@ from glassalpha_action.documents import UserError
 from glassalpha_action.evidence import Evidence
 from glassalpha_action.load import subject
 from glassalpha_action.load.features import feature_of
-from glassalpha_action.load.model import Trust
+from glassalpha_action.settings import Trust
 from tests.workspace import CONFIG, make
 
 ROWS = "repaid,score,sex,w,income,job\n1,0.9,f,1,10,a\n0,0.2,m,2.5,,b\n1,0.7,f,0,30,\n0,0.1,m,1,40,a\n"

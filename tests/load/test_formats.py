@@ -27,7 +27,8 @@ from skops import io as skops_io
 
 from glassalpha_action.documents import UserError
 from glassalpha_action.load import isolation, sandbox
-from glassalpha_action.load.model import Trust, find_format, score
+from glassalpha_action.load.model import find_format, score
+from glassalpha_action.settings import Trust
 from tests.load import formats as made
 from tests.load.formats import CATEGORIES, FILES, LABELS, MIXED, NUMBERS
 

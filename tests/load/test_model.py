@@ -20,8 +20,9 @@ from sklearn.preprocessing import OneHotEncoder
 
 from glassalpha_action.documents import UserError
 from glassalpha_action.load.child import find_column
-from glassalpha_action.load.model import Trust, find_format, score, show
+from glassalpha_action.load.model import find_format, score, show
 from glassalpha_action.load.refusals import ModelError
+from glassalpha_action.settings import Trust
 
 RANDOM = np.random.default_rng(7)
 FEATURES = pd.DataFrame({"amount": RANDOM.normal(size=200), "purpose": RANDOM.choice(["car", "tv"], 200)})

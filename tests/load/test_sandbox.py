@@ -17,7 +17,8 @@ import sklearn.metrics
 from glassalpha_action.documents import UserError
 from glassalpha_action.load import sandbox
 from glassalpha_action.load.child import FRAME
-from glassalpha_action.load.model import Trust, score
+from glassalpha_action.load.model import score
+from glassalpha_action.settings import Trust
 from tests.load.hostile import OBEDIENT, write_pickle
 
 FEATURES = pd.DataFrame({"x": [0.0, 1.0, 2.0]})

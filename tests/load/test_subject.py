@@ -7,9 +7,9 @@ import pytest
 
 from glassalpha_action.config import load as load_config
 from glassalpha_action.documents import UserError
-from glassalpha_action.load.model import Trust
 from glassalpha_action.load.provenance import Commit, file_sha256
 from glassalpha_action.load.subject import Subject, load
+from glassalpha_action.settings import Trust
 from tests.workspace import CONFIG, make, table
 
 CLEAN = Commit("a" * 40, ())

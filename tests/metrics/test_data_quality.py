@@ -89,6 +89,8 @@ def test_duplicates_are_counted_in_all_columns() -> None:
 def test_amounts_belong_to_what_makes_rows_alike() -> None:
     amounts = {"outcome": np.array([1.0, 1.0, 2.0]), "prediction": np.zeros(3), "holds": REGRESSION}
     assert single("duplicate_share", having(evidence([0] * 3, [0] * 3), {"x": [1, 1, 1]}, **amounts)).exact == "1/3"
+    amounts["outcome"] = np.array([0.0, -0.0, 2.0])
+    assert single("duplicate_share", having(evidence([0] * 3, [0] * 3), {"x": [1, 1, 1]}, **amounts)).exact == "1/3"
 
 
 def test_distinct_rows_are_never_taken_for_duplicates() -> None:

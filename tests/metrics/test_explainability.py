@@ -1,11 +1,14 @@
 from __future__ import annotations
 
+from collections.abc import ItemsView
 from dataclasses import replace
 
 import numpy as np
 import pytest
 
-from glassalpha_action.evidence import Attributions, Evidence
+from glassalpha_action.cube import build
+from glassalpha_action.evidence import Attributions, Evidence, Floats
+from glassalpha_action.metrics import measure
 from glassalpha_action.metrics.explainability import MOST_REASONS, reason_codes
 from tests.metrics.columns import having, probes
 from tests.metrics.rows import evidence, single
@@ -29,6 +32,22 @@ def test_importance_is_the_mean_fall_in_auc() -> None:
     assert found.between == ("income",)
     assert [(g.level, g.value) for g in found.groups] == [("income", found.value), ("colour", 0)]
     assert single(SHARE, rows).value == 1
+
+
+def test_metrics_that_share_a_ranking_rank_the_permuted_scores_once() -> None:
+    class Read(dict[str, Floats]):
+        times = 0
+
+        def items(self) -> ItemsView[str, Floats]:
+            self.times += 1
+            return super().items()
+
+    rows = probes(_scored(), permuted={"x": [PERFECT[::-1]]})
+    assert rows.probes is not None
+    permuted = Read(rows.probes.permuted)
+    rows = replace(rows, probes=replace(rows.probes, permuted=permuted))
+    found = {m.metric: m.value for m in measure(rows, build(rows), 0.95)}
+    assert (found[FIRST], found[SHARE], permuted.times) == (1, 1, 1)
 
 
 def test_the_share_counts_no_gain_from_permuting() -> None:

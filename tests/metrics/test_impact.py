@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import replace
 
 import numpy as np
@@ -12,7 +13,7 @@ from scipy.stats import chi2_contingency, fisher_exact
 
 from glassalpha_action.evidence import MISSING, Evidence
 from glassalpha_action.metrics.impact import compared, fisher, yates
-from glassalpha_action.metrics.intervals import least_ratio, ratio
+from glassalpha_action.metrics.intervals import FARTHEST, least_ratio, ratio
 from glassalpha_action.records import Measurement
 from tests.metrics.rows import evidence, single
 from tests.metrics.weights import weighed
@@ -89,7 +90,7 @@ def test_the_tests_equal_scipys(a: tuple[int, int], b: tuple[int, int]) -> None:
 
 def test_a_small_cell_is_tested_exactly() -> None:
     assert "Fisher's exact test: p = 0.35" in str(impact(a=(8, 10), b=(5, 10)).detail)
-    assert "Chi-square test with Yates's correction: p" in str(impact(a=(80, 100), b=(50, 100)).detail)
+    assert "Chi-square test with Yates's correction: p < 0.001." in str(impact(a=(80, 100), b=(50, 100)).detail)
     assert impact(a=(8, 10), b=(5, 10)).p_value == pytest.approx(fisher_exact([[8, 2], [5, 5]]).pvalue)
 
 
@@ -218,3 +219,13 @@ def test_without_scoring_rates_there_is_no_number(rows: Evidence, reason: str) -
     found = single(SCORING, rows)
     assert found.value is None
     assert reason in str(found.reason)
+
+
+def test_a_ratio_to_a_rate_that_hardly_any_weight_speaks_for_has_a_limit_that_is_a_number() -> None:
+    rows = evidence([1, 0, 1, 0], [1, 0, 0, 0], g=["a", "a", "b", "b"])
+    rows = weighed(
+        replace(rows, attributes=(replace(rows.attributes[0], reference="a"),)), np.array([1e-12, 1e12, 1, 1])
+    )
+    found = single("adverse_impact_ratio", rows)
+    assert found.low == 0
+    assert found.high == found.groups[1].high == pytest.approx(math.exp(FARTHEST))

@@ -126,6 +126,13 @@ def test_an_interval_by_log_odds_by_hand() -> None:
     assert logit(1.0, 40, 0.95) == wilson(40, 40, 0.95)
 
 
+@pytest.mark.parametrize("share", [1 - 1e-15, 1e-15, 5e-324, 0.999])
+def test_a_share_so_near_its_end_that_log_odds_say_nothing_has_wilsons_interval(share: float) -> None:
+    low, high = logit(share, 30, 0.95)
+    assert (low, high) == pytest.approx(wilson(share * 30, 30, 0.95))
+    assert low <= share <= high
+
+
 def test_many_simultaneous_intervals_each_hold_with_more() -> None:
     assert simultaneous(0.95, 10) == pytest.approx(0.995)
     assert simultaneous(0.95, 0) == 0.95

@@ -18,7 +18,7 @@ from sklearn.metrics import (
 from glassalpha_action.evidence import Evidence
 from glassalpha_action.metrics.intervals import wilson
 from tests.metrics.rows import counts, evidence, random_rows, single
-from tests.metrics.weights import random_weights
+from tests.metrics.weights import random_weights, weighed
 
 
 def test_auc_by_hand() -> None:
@@ -218,3 +218,8 @@ def test_no_rows_give_no_share(metric: str) -> None:
 
 def test_f1_of_a_model_that_finds_nothing_is_zero() -> None:
     assert single("f1", counts(a=(5, 2, 3, 0))).exact == "0"
+
+
+def test_f1_counts_cells_that_weigh_little_beside_true_negatives() -> None:
+    rows = weighed(evidence([1, 0, 0, 0], [1, 0, 0, 1]), np.array([3e-6, 1e12, 1e12, 1e-6]))
+    assert single("f1", rows).value == pytest.approx(6 / 7)

@@ -30,6 +30,11 @@ def test_power_equals_statsmodels(rate: float, sizes: tuple[int, int], effect: f
     assert least_power(rate, *sizes, effect) == pytest.approx(oracle(rate, *sizes, effect), abs=1e-9)
 
 
+def test_rates_without_any_chance_are_told_apart_where_the_test_can_reject_at_all() -> None:
+    assert two_proportions(0, 10, 1, 10) == 1
+    assert two_proportions(0, 1, 1, 1) == 0
+
+
 def selected(**groups: tuple[int, int]) -> Evidence:
     """Rows of one attribute `g`: each level's (selected, rows)."""
     decision = [int(i < k) for k, n in groups.values() for i in range(n)]

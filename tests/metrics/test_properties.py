@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
@@ -16,6 +17,7 @@ from glassalpha_action.evidence import MISSING, Evidence
 from glassalpha_action.metrics import CATALOGUE, measure
 from glassalpha_action.records import Measurement
 from glassalpha_action.vocabulary import Better
+from tests.metrics.columns import drawn
 from tests.metrics.rows import any_rows, evidence, random_rows
 from tests.metrics.weights import random_weights, taken, weighed
 
@@ -192,12 +194,6 @@ def small(seed: int) -> Evidence:
     return weighed(rows, draw.uniform(0, 2, n) + 0.01) if draw.uniform() < 0.3 else rows
 
 
-RANGES = {
-    "difference": (-1.0, 2.0), "share": (0.0, 1.0), "probability": (0.0, 1.0), "ratio": (-math.inf, math.inf),
-    "score": (-math.inf, math.inf), "rows": (0.0, math.inf),
-}  # fmt: skip
-
-
 def test_every_metric_is_finite_or_says_why_not_on_two_hundred_small_data() -> None:
     measured = set()
     for seed in range(200):
@@ -210,8 +206,7 @@ def test_every_metric_is_finite_or_says_why_not_on_two_hundred_small_data() -> N
             measured.add(found.metric)
             assert found.reason is None
             assert math.isfinite(found.value), found
-            low, high = RANGES[found.unit.value]
-            assert low <= found.value <= high, found
+            assert CATALOGUE[found.metric].lowest <= found.value <= CATALOGUE[found.metric].highest, found
             if found.low is not None:
                 assert found.high is not None
                 assert math.isfinite(found.low)
@@ -224,6 +219,43 @@ def test_every_metric_is_finite_or_says_why_not_on_two_hundred_small_data() -> N
                 assert (group.value is None) is (group.reason is not None), (found.metric, group)
     cube_only = {m.id for m in CATALOGUE.values() if "rows" not in m.needs and m.judges == "decisions"}
     assert measured >= cube_only - {"precision_at_k"}
+
+
+def test_no_value_leaves_the_range_of_its_metric() -> None:
+    measured = set()
+    for seed in range(300):
+        for found in everything(drawn(seed)):
+            if found.value is not None:
+                measured.add(found.metric)
+                assert CATALOGUE[found.metric].lowest <= found.value <= CATALOGUE[found.metric].highest, (seed, found)
+                assert found.low is None or found.high is None or found.low <= found.value <= found.high, (seed, found)
+    assert measured >= set(CATALOGUE) - {"precision_at_k"}
+
+
+SAID = {"min_group_size": "whole number", "calibration_slope": "infinite", "protected_attribute_used": "else 0",
+        "proxy_strength": "from 0 (none) to 1"}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", CATALOGUE)
+def test_the_definition_says_the_range(name: str) -> None:
+    one, text = CATALOGUE[name], " ".join(CATALOGUE[name].definition.definition.split()).replace("−", "-")
+    if name in SAID:
+        assert SAID[name] in text
+    elif math.isinf(one.lowest):
+        assert f"At most {one.highest:.0f}" in text
+    elif math.isinf(one.highest):
+        assert re.search(rf"\b(from|range) {one.lowest:.0f} up", text, re.IGNORECASE), text
+    else:
+        assert f"Range {one.lowest:.0f} to {one.highest:.0f}" in text
+
+
+def test_gaps_and_ratios_of_rates_between_groups_say_that_they_are() -> None:
+    rates = {m.id for m in CATALOGUE.values() if m.of_rates}
+    assert all(CATALOGUE[name].per_attribute for name in rates)
+    gaps = {"demographic_parity", "equalized_odds", "equal_opportunity", "predictive_parity", "true_positive_rate",
+            "false_positive_rate"}  # fmt: skip
+    ratios = {"demographic_parity_ratio", "adverse_impact_ratio", "scoring_rate_ratio"}
+    assert rates == {f"{name}_difference" for name in gaps} | ratios
 
 
 @pytest.mark.parametrize("n", [1, 2, 40])

@@ -16,7 +16,7 @@ from glassalpha_action.metrics import CATALOGUE, LEFT_OUT, measure
 from glassalpha_action.metrics.columns import taken
 from glassalpha_action.records import Measurement
 from tests.metrics.columns import feature
-from tests.metrics.rows import any_rows, evidence
+from tests.metrics.rows import any_rows, evidence, random_rows
 
 # They count rows, look at a sample of them, or say how sure one can be of so many.
 NOT_BY_WEIGHT = {
@@ -80,6 +80,7 @@ def test_every_metric_is_finite_or_says_why_not(rows: Evidence) -> None:
         assert (one.value is None) is (one.reason is not None), one
         if one.value is not None:
             assert math.isfinite(one.value)
+            assert CATALOGUE[one.metric].lowest <= one.value <= CATALOGUE[one.metric].highest, one
             if one.low is not None:
                 assert one.high is not None
                 assert one.low <= one.value <= one.high
@@ -177,6 +178,18 @@ def test_relabelling_groups_changes_no_value() -> None:
         rows, attributes=tuple(replace(a, levels=tuple(f"{x}!" for x in a.levels)) for a in rows.attributes)
     )
     assert [m.value for m in everything(renamed)] == [m.value for m in everything(rows)]
+
+
+def test_a_family_left_out_is_not_measured_at_a_gates_parameters_or_combinations_either() -> None:
+    rows = random_rows(0)
+    asked = [("precision_at_k", {"k": 50}, (), False), ("min_group_size", {}, (("g", "h"),), True)]
+    found = measure(rows, build(rows), 0.95, asked, families=("fairness",))
+    left = [m for m in found if m.metric in {"precision_at_k", "min_group_size"}]
+    assert {m.reason for m in left} == {LEFT_OUT}
+    assert [dict(m.params) for m in left if m.metric == "precision_at_k"] == [{"k": 100}, {"k": 50}]
+    assert [(m.attribute, m.combines, m.counts_missing) for m in left if m.metric == "min_group_size"] == [
+        ("g", (), False), ("h", (), False), ("g", (), True), ("h", (), True), ("g & h", ("g", "h"), True),
+    ]  # fmt: skip
 
 
 def test_families_that_nobody_asks_for_are_left_unmeasured() -> None:

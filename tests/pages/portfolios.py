@@ -6,7 +6,7 @@ from pathlib import Path
 
 from glassalpha_action.pages.data import Model, Past, Portfolio
 from glassalpha_action.records import Audit, Change, ModelCard, sealed
-from glassalpha_action.registry import connect
+from glassalpha_action.registry import Head, connect
 from glassalpha_action.vocabulary import Status
 from tests import samples
 from tests.report.audits import USED, waiver
@@ -43,7 +43,7 @@ def model(*audits: Audit, reports: tuple[str, ...] = ()) -> Model:
 
 def portfolio(*models: Model, as_of: str = "2025-01-31") -> Portfolio:
     """A portfolio of these models."""
-    return Portfolio(models, as_of, "f" * 64, "0.1.0")
+    return Portfolio(models, as_of, Head(9, "f" * 64), "0.1.0")
 
 
 def hostile_audit(name: str) -> Audit:

@@ -3,11 +3,13 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import re
 import socket
 import subprocess
 import sys
 import time
 import urllib.request
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -16,8 +18,12 @@ from click.testing import CliRunner
 from glassalpha_action import report
 from glassalpha_action.cli.portal import build, portal
 from glassalpha_action.documents import UserError
+from glassalpha_action.pages.data import Portfolio
+from glassalpha_action.pages.downloads import history_csv
+from glassalpha_action.pages.models import model_page
+from glassalpha_action.pages.portfolio import portfolio_page
 from glassalpha_action.pages.reading import read_portfolio
-from glassalpha_action.registry import connect
+from glassalpha_action.registry import Head, connect
 from glassalpha_action.registry.rows import Supersedes
 from glassalpha_action.vocabulary import Status
 from tests import samples
@@ -44,7 +50,7 @@ def digests(folder: Path) -> dict[str, str]:
 def test_reading_gives_each_model_its_latest_audit_its_history_and_its_own_bytes(database: str) -> None:
     with connect(database) as opened:
         found = read_portfolio(opened, None, "0.1.0")
-        head = opened.head().link
+        head = opened.head()
     assert [(model.id, model.audit.status) for model in found.models] == [
         ("credit_v2", "BLOCKED"),
         ("fraud_v3", "PASSED"),
@@ -76,7 +82,37 @@ def test_an_audit_that_was_corrected_neither_stands_nor_shows_in_the_history(tmp
         (found,) = read_portfolio(opened, None, "0.1.0").models
     assert found.audit == right
     assert found.json == right.to_json()
-    assert [past.audit_id for past in found.past] == [right.audit_id]
+    assert [past.audit_id for past in found.history] == [right.audit_id]
+    body = model_page(found, Portfolio((found,), "2025-02-02", Head(0, ""), "0.1.0")).body
+    assert "earlier audit" not in body
+    assert body[body.index('id="history"') :].count("<tr><th>2025-") == 1
+    assert wrong.audit_id not in history_csv(found).decode()
+
+
+@pytest.mark.parametrize(
+    ("as_of", "shown"),
+    [("2025-01-10", "BLOCKED"), ("2025-01-31", "BLOCKED"), ("2025-02-01", "PASSED"), (None, "PASSED")],
+)
+def test_a_correction_does_not_reach_back_before_its_own_day(tmp_path: Path, as_of: str | None, shown: str) -> None:
+    wrong, right = samples.audit("m", Status.BLOCKED, "2025-01-10"), samples.audit("m", Status.PASSED, "2025-02-01")
+    with connect(registry(tmp_path / "registry.db", [wrong])) as opened:
+        opened.submit(right, recorded_at="2025-02-02T00:00:00Z", supersedes=Supersedes(wrong.audit_id, "wrong data"))
+        found = read_portfolio(opened, as_of, "0.1.0")
+    assert [model.audit.status for model in found.models] == [shown]
+    assert [past.status for past in found.models[0].history] == [shown]
+    trend = re.findall(r'scope="row">(\d{4}-\d\d)<td>(\d+)', portfolio_page(found).body)
+    assert trend == ([("2025-01", "0"), ("2025-02", "1")] if shown == "PASSED" else [])
+
+
+def test_a_correction_of_an_earlier_day_leaves_nothing_of_what_it_corrects(tmp_path: Path) -> None:
+    wrong, right = samples.audit("m", Status.BLOCKED, "2025-02-10"), samples.audit("m", Status.PASSED, "2025-01-05")
+    with connect(registry(tmp_path / "registry.db", [wrong])) as opened:
+        opened.submit(right, recorded_at="2025-02-12T00:00:00Z", supersedes=Supersedes(wrong.audit_id, "wrong day"))
+        for as_of in (None, "2025-01-31", "2025-03-31"):
+            found = read_portfolio(opened, as_of, "0.1.0")
+            assert [past.audit_id for past in found.models[0].history] == [right.audit_id]
+            assert found.models[0].standing("2025-02") == found.models[0].history[0]
+        assert read_portfolio(opened, None, "0.1.0").as_of == "2025-01-05"
 
 
 def test_the_portal_is_built_from_any_folder_and_twice_the_same(database: str, tmp_path: Path) -> None:
@@ -89,14 +125,14 @@ def test_the_portal_is_built_from_any_folder_and_twice_the_same(database: str, t
     assert (first / "models/credit_v2/audit.json").read_bytes() == AUDITS[2].to_json()
 
 
-def test_every_page_carries_day_head_and_version_and_asks_no_other_host(database: str, tmp_path: Path) -> None:
+def test_every_page_carries_day_anchor_and_version_and_asks_no_other_host(database: str, tmp_path: Path) -> None:
     place = build(database, tmp_path / "out", reports=None)
     with connect(database) as opened:
-        head = opened.head().link
+        anchor = opened.head().anchor
     for page in place.rglob("*.html"):
         text = page.read_text(encoding="utf-8")
         assert "Generated for 2025-01-05" in text, page
-        assert head[:16] in text, page
+        assert f"<code>{anchor}</code>" in text, page
         assert 'src="http' not in text, page
         assert "<link" not in text or 'rel="stylesheet" href="http' not in text, page
 
@@ -127,7 +163,7 @@ def test_an_empty_registry_gives_a_portal_that_says_what_to_do(tmp_path: Path) -
     place = build(registry(tmp_path / "registry.db", []), tmp_path / "out", reports=None)
     text = (place / "index.html").read_text(encoding="utf-8")
     assert "The registry holds no audit yet" in text
-    assert "Registry head <code" in text
+    assert "Registry anchor <code>none</code>" in text
 
 
 def test_reports_are_made_once_for_an_audit(database: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -187,6 +223,108 @@ def test_a_folder_of_other_files_is_not_emptied(database: str, tmp_path: Path) -
     with pytest.raises(UserError, match="would delete them"):
         build(database, tmp_path / "thesis", reports=None)
     assert (tmp_path / "thesis/chapter.md").is_file()
+
+
+def _spoilt_registry(database: str, _: pytest.MonkeyPatch) -> str:
+    Path(database).with_name("broken.db").write_bytes(b"not a database at all" * 100)
+    return "broken.db"
+
+
+def _no_registry(database: str, _: pytest.MonkeyPatch) -> str:
+    return f"{database}.nope"
+
+
+def _full_disk(database: str, monkeypatch: pytest.MonkeyPatch) -> str:
+    def write(*_: object) -> None:
+        raise OSError(28, "No space left on device", "page.html")
+
+    monkeypatch.setattr("mkdocs.utils.write_file", write)
+    return database
+
+
+def _own_page_in_the_way(database: str, _: pytest.MonkeyPatch) -> str:
+    Path("docs").mkdir()
+    Path("docs/index.md").write_text("# Mine\n", encoding="utf-8")
+    Path("mkdocs.yml").write_text("site_name: A\ntheme: material\nplugins: [glassalpha]\n", encoding="utf-8")
+    return database
+
+
+@pytest.mark.parametrize(
+    ("trouble", "code"), [(_no_registry, 2), (_spoilt_registry, 5), (_full_disk, 4), (_own_page_in_the_way, 2)]
+)
+@pytest.mark.parametrize("command", ["build", "serve"])
+def test_a_build_that_fails_leaves_the_portal_that_is_there_whole(
+    database: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    trouble: Callable[[str, pytest.MonkeyPatch], str],
+    code: int,
+    command: str,
+) -> None:
+    before = digests(build(database, Path("out"), reports=None))
+    beside = {path.name for path in tmp_path.iterdir()}
+    other = trouble(database, monkeypatch)
+    ran = CliRunner().invoke(portal, [command, "--database", other, "--out", "out", "--no-reports"])
+    assert isinstance(ran.exception, UserError)
+    assert ran.exception.exit_code == code
+    assert digests(tmp_path / "out") == before
+    assert {path.name for path in tmp_path.iterdir()} - beside <= {"broken.db", "docs", "mkdocs.yml"}
+
+
+def test_a_portal_made_by_mkdocs_alone_outlives_a_registry_that_cannot_be_read(database: str, tmp_path: Path) -> None:
+    (tmp_path / "docs").mkdir()
+    (tmp_path / "docs/own.md").write_text("# Our own page\n", encoding="utf-8")
+    (tmp_path / "mkdocs.yml").write_text("site_name: A\ntheme: material\nplugins: [glassalpha]\n", encoding="utf-8")
+    command = [sys.executable, "-m", "mkdocs", "build", "--quiet"]
+    assert subprocess.run(command, cwd=tmp_path, check=False).returncode == 0
+    before = digests(tmp_path / "site")
+    Path(database).unlink()
+    assert subprocess.run(command, cwd=tmp_path, check=False, stderr=subprocess.DEVNULL).returncode == 1
+    assert "own.html" in before
+    assert digests(tmp_path / "site") == before
+
+
+def test_what_somebody_put_beside_the_portals_files_stays(database: str, tmp_path: Path) -> None:
+    place = build(database, tmp_path / "out", reports=None)
+    before = digests(place)
+    (place / "CNAME").write_text("models.example.com", encoding="utf-8")
+    build(database, place, reports=None)
+    assert (place / "CNAME").read_text(encoding="utf-8") == "models.example.com"
+    (place / "CNAME").unlink()
+    assert digests(place) == before
+
+
+def test_a_file_and_the_current_folder_are_no_place_for_a_portal(
+    database: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "file").write_text("mine", encoding="utf-8")
+    with pytest.raises(UserError, match="is a file"):
+        build(database, tmp_path / "file", reports=None)
+    monkeypatch.chdir(build(database, tmp_path / "out", reports=None) / "models")
+    with pytest.raises(UserError, match="the current folder is in it"):
+        build(database, Path(".."), reports=None)
+
+
+def test_the_anchor_on_the_pages_is_one_that_verify_takes(database: str, tmp_path: Path) -> None:
+    text = (build(database, tmp_path / "out", reports=None) / "about/index.html").read_text(encoding="utf-8")
+    (told,) = re.findall(r"registry verify --database \S+ --anchor (\S+)</code>", text)
+    with connect(database) as opened:
+        assert opened.verify(told) == []
+        assert opened.verify(told[:-1] + ("1" if told[-1] == "0" else "0")) != []
+
+
+def test_pages_that_only_work_at_the_top_of_a_host_are_made_for_a_known_address_alone(
+    database: str, tmp_path: Path
+) -> None:
+    place = build(database, tmp_path / "out", reports=None)
+    assert not {"404.html", "sitemap.xml"} & {path.name for path in place.iterdir()}
+    (tmp_path / "docs").mkdir()
+    (tmp_path / "docs/own.md").write_text("# Our own page\n", encoding="utf-8")
+    own = "site_name: A\nsite_url: https://example.com/repo/\ntheme: material\nplugins: [glassalpha]\n"
+    (tmp_path / "mkdocs.yml").write_text(own, encoding="utf-8")
+    text = (build(database, tmp_path / "own", reports=None) / "404.html").read_text(encoding="utf-8")
+    assert 'href="/repo/assets/' in text
+    assert 'href="/assets/' not in text
 
 
 def test_the_command_says_where_the_portal_is(database: str, tmp_path: Path) -> None:

@@ -28,13 +28,18 @@ def test_a_gate_stands_with_value_interval_rows_threshold_margin_and_groups() ->
 @pytest.mark.parametrize(
     ("comparison", "value", "threshold", "margin"),
     [
-        (Comparison.greater_than, 0.781, 0.75, "+0.031"),
-        (Comparison.greater_than_or_equal, 0.7, 0.75, "−0.050"),
-        (Comparison.less_than, 0.13, 0.1, "−0.030"),
-        (Comparison.between, 1.3, (0.8, 1.25), "−0.050"),
-        (Comparison.between, 0.9, (0.8, 1.25), "+0.100"),
-        (Comparison.less_than, 0.1000004, 0.1, "−0.0000004"),
+        (Comparison.greater_than, 0.781, 0.75, "margin +0.031"),
+        (Comparison.greater_than_or_equal, 0.7, 0.75, "margin −0.050"),
+        (Comparison.less_than, 0.13, 0.1, "margin −0.030"),
+        (Comparison.between, 1.3, (0.8, 1.25), "margin −0.050"),
+        (Comparison.between, 0.9, (0.8, 1.25), "margin +0.100"),
+        (Comparison.less_than, 0.1000004, 0.1, "margin −0.0000004"),
         (Comparison.equals, 0.1, 0.1, ""),
+        (Comparison.less_than_or_equal, 0.1 + 0.2, 0.3, "on the threshold"),
+        (Comparison.less_than, 0.13, 0.13, "on the threshold"),
+        (Comparison.greater_than_or_equal, 0.7 + 1e-10, 0.7, "on the threshold"),
+        (Comparison.between, 1.25, (0.8, 1.25), "on the threshold"),
+        (Comparison.less_than, 0.13 - 2e-9, 0.13, "margin +0.000000002"),
     ],
 )
 def test_the_margin_is_positive_on_the_right_side(

@@ -1,11 +1,16 @@
 from __future__ import annotations
 
+import json
 import re
+from pathlib import Path
 
-from glassalpha_action.pages.portfolio import models_page, portfolio_page
-from glassalpha_action.vocabulary import Outcome, Status
+from glassalpha_action.pages.downloads import models_json
+from glassalpha_action.pages.portfolio import models_page, portfolio_page, search_text
+from glassalpha_action.records import Requirement
+from glassalpha_action.registry import connect
+from glassalpha_action.vocabulary import Outcome, Severity, Status
 from tests import samples
-from tests.pages.portfolios import model, portfolio
+from tests.pages.portfolios import model, portfolio, registry
 
 
 def four() -> tuple[str, str]:
@@ -29,9 +34,19 @@ def test_what_needs_attention_stands_in_order_of_weight_and_says_why() -> None:
     body, text = four()
     section = body[body.index('id="attention"') : body.index('id="teams"')]
     found = re.findall(r"<strong>(.*?)</strong>", section)
-    assert found == ["model_blocked", "model_review", "model_no_policy"]
+    assert found == ["model_blocked", "model_no_policy", "model_review"]
     assert "0.130 is not &lt; 0.100 for sex" in section
     assert "No policy applies to this model" in text
+
+
+def test_what_blocks_a_model_is_said_before_what_asks_for_a_review() -> None:
+    warning = samples.verdict(samples.GAP, Outcome.FAIL, severity=Severity.warning)
+    error = samples.verdict(samples.AUC, Outcome.FAIL, message="Too low.")
+    unmet = Requirement(name="seed_required", met=False, message="Set one.")
+    for verdicts, needs, first in (((warning,), (unmet,), "Requirement not met: Set one."),
+                                   ((warning, error), (), "Area under the ROC curve gate: Too low.")):  # fmt: skip
+        body = portfolio_page(portfolio(model(samples.audit(verdicts=verdicts, requirements=needs)))).body
+        assert f'<p>{first} <span class="ga-quiet">and 1 more reason</span>' in body
 
 
 def test_a_status_that_is_not_enforced_is_shown_as_would_be() -> None:
@@ -44,6 +59,23 @@ def test_a_portfolio_where_all_is_well_says_so() -> None:
     body = portfolio_page(portfolio(model(samples.audit(status=Status.PASSED)))).body
     assert "Every model passes the gates of its policy." in body
     assert "No gate fails on any model." in body
+
+
+def test_an_unmet_requirement_counts_among_the_failed_gates_wherever_these_are_named(tmp_path: Path) -> None:
+    unmet = tuple(Requirement(name="seed_required", met=met, message="Set one.") for met in (False, True))
+    audits = [samples.audit(f"m{k}", Status.BLOCKED, verdicts=(), requirements=(need,)) for k, need in enumerate(unmet)]
+    body = portfolio_page(portfolio(*map(model, audits))).body
+    gates = body[body.index('id="gates"') : body.index('id="all-models"')]
+    assert re.findall(r'<a href="\?q=([^"#]*)#all-models">([^<]*)</a>.*?ga-count">(\d+)', gates, re.DOTALL) == [
+        ("Seed%20required", "Seed required", "1")
+    ]
+    with connect(registry(tmp_path / "registry.db", audits)) as opened:
+        assert opened.query_failed_gates_summary() == {"gate_name": ["seed_required"], "count": [1]}
+    failing, meeting = re.findall(r'<td data-v="(\d)">\d((?:<small>[^<]*</small>)?)', body)
+    assert (failing, meeting) == (("1", "<small>Seed required</small>"), ("0", ""))
+    assert search_text(model(audits[0])).endswith("fails Seed required")
+    named = [line["failed_gate_names"] for line in json.loads(models_json(portfolio(*map(model, audits))))["models"]]
+    assert named == [["Seed required"], []]
 
 
 def test_a_waived_gate_is_named_in_the_table() -> None:

@@ -22,6 +22,7 @@ def test_every_waiver_is_on_its_model_its_policy_and_the_list_of_all() -> None:
     assert 'href="../../../models/credit_model_v2/index.html#waivers"' in policy_page(policy, held).body
     assert "Policy questions: risk@example.com" in policy_page(policy, held).body
     shown = model_page(held.models[0], held).body
+    assert "Needs review: 1 of 2 gates is waived." in shown, "the page says it as the report does"
     assert '<h2 id="waivers">' in shown
     assert "fail without W-1" in shown
     assert "2025-02-04" in shown
@@ -62,3 +63,9 @@ def test_names_are_inert(name: str) -> None:
     assert "<script" not in page
     assert "<img" not in page
     assert "\u202e" not in page
+
+
+def test_what_to_do_says_of_each_failed_gate_whether_it_blocks() -> None:
+    shown = model_page(model(samples.audit()), portfolio(model(samples.audit()))).body
+    todo = shown[shown.index('id="why"') : shown.index('id="gates"')]
+    assert todo.index("error gate") < todo.index("warning gate")

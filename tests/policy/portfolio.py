@@ -21,8 +21,8 @@ TEAMS = ("credit-risk", "fraud", "lending", "marketing")
 MONTHS = tuple(f"2025-{month:02}-15" for month in range(1, 13))
 MODELS = 24
 
-DEFINITIONS: Mapping[str, Definition] = {name: m.definition for name, m in CATALOGUE.items()}
-DEFINITIONS = {**DEFINITIONS, **{alias: DEFINITIONS[name] for alias, name in ALIASES.items()}}
+METRICS = {**CATALOGUE, **{alias: CATALOGUE[name] for alias, name in ALIASES.items()}}
+DEFINITIONS: Mapping[str, Definition] = {name: m.definition for name, m in METRICS.items()}
 
 CURRENT = """policy_name: Current
 version: "1"

@@ -216,7 +216,7 @@ def test_the_digest_that_extends_pins(tmp_path: Path) -> None:
     ],
 )
 def test_changes_of_a_waiver(tmp_path: Path, fields: dict[str, object], what: str, there: str, back: str) -> None:
-    gates = {gate.key: gate for gate in loaded(tmp_path, POLICY).policy.gates}
+    gates = loaded(tmp_path, POLICY).policy.gates
     base, head = [waiver(gate="gap")], [waiver(**{"gate": "gap"} | fields)]
     assert [(c.what, c.effect) for c in waiver_changes(base, head, gates)] == [(what, there)]
     assert [(c.what, c.effect) for c in waiver_changes(head, base, gates)] == [(what, back)]
@@ -224,11 +224,29 @@ def test_changes_of_a_waiver(tmp_path: Path, fields: dict[str, object], what: st
 
 def test_waivers_that_come_and_go(tmp_path: Path) -> None:
     one, other = waiver(), waiver(id="W-2", model_id="another")
-    assert [(c.what, c.effect) for c in waiver_changes([], [one], {})] == [("waivers.W-1", WEAKER)]
-    assert [(c.what, c.effect) for c in waiver_changes([one], [], {})] == [("waivers.W-1", STRICTER)]
-    assert waiver_changes([one], [one, other], {}, "m") == ()
-    assert len(waiver_changes([one], [one, other], {})) == 1
-    assert waiver_changes([one], [waiver(ceiling=0.1)], {})[0].effect == WEAKER, "of a gate nobody knows"
+    assert [(c.what, c.effect) for c in waiver_changes([], [one], ())] == [("waivers.W-1", WEAKER)]
+    assert [(c.what, c.effect) for c in waiver_changes([one], [], ())] == [("waivers.W-1", STRICTER)]
+    assert len(waiver_changes([one], [one, other], ())) == 1
+    assert waiver_changes([one], [waiver(ceiling=0.1)], ())[0].effect == WEAKER, "of a gate nobody knows"
+
+
+@pytest.mark.parametrize("named", ["gap", "Gap"])
+def test_a_waiver_names_its_gate_by_id_or_by_name(tmp_path: Path, named: str) -> None:
+    gates = loaded(tmp_path, POLICY).policy.gates
+    lower = waiver_changes([waiver(gate=named, ceiling=0.2)], [waiver(gate=named, ceiling=0.15)], gates)
+    assert [c.effect for c in lower] == [STRICTER]
+
+
+def test_an_id_goes_before_another_gates_name(tmp_path: Path) -> None:
+    """As where waivers are applied: one gate's name may be another's id, and only one of them is a ceiling."""
+    text = (
+        'policy_name: P\nversion: "1"\ngates:\n'
+        "  - {name: other, id: first, metric: roc_auc, threshold: 0.7, comparison: greater_than}\n"
+        "  - {name: Gap, id: other, metric: demographic_parity_difference, threshold: 0.1, comparison: less_than}\n"
+    )
+    gates = loaded(tmp_path, text).policy.gates
+    lower = waiver_changes([waiver(gate="other", ceiling=0.2)], [waiver(gate="other", ceiling=0.15)], gates)
+    assert [c.effect for c in lower] == [STRICTER]
 
 
 def test_a_gate_for_other_models_is_weakened_both_ways(tmp_path: Path) -> None:

@@ -20,7 +20,7 @@ from glassalpha_action.policy.lint import lint
 from glassalpha_action.policy.waivers import load as load_waivers
 from glassalpha_action.policy.waivers import refusal
 from glassalpha_action.vocabulary import Outcome
-from tests.policy.portfolio import DEFINITIONS, policy
+from tests.policy.portfolio import DEFINITIONS, METRICS, policy
 
 ROOT = Path(__file__).parent.parent.parent
 WRITING = (ROOT / "site/guides/write-your-policy.md").read_text(encoding="utf-8")
@@ -31,7 +31,7 @@ BLOCKS = re.findall(r"```yaml\n(.*?)```", WRITING, re.DOTALL)
 def test_the_guide_s_policy_lints_clean_and_its_cases_hold(tmp_path: Path) -> None:
     loaded = policy(tmp_path, BLOCKS[0], "my_policy.yaml")
     known = citations.load(shipped.policies() / "citations.yaml")
-    assert [f.rule for f in lint(loaded, DEFINITIONS, known, date(2027, 1, 4), gap)] == ["extends"]
+    assert [f.rule for f in lint(loaded, METRICS, known, date(2027, 1, 4), gap)] == ["extends"]
     (tmp_path / "tests").mkdir()
     (tmp_path / "tests" / "my_policy.yaml").write_text(BLOCKS[1], encoding="utf-8")
     found = cases.run(cases.load(tmp_path / "tests" / "my_policy.yaml"), loaded, DEFINITIONS)

@@ -10,8 +10,9 @@ from glassalpha_action.documents import UserError
 from glassalpha_action.metrics.intervals import gap
 from glassalpha_action.policy import citations
 from glassalpha_action.policy.lint import Finding, lint
+from glassalpha_action.vocabulary import Better
 from tests.policy.gates import HEAD, KNOWN, loaded
-from tests.policy.portfolio import DEFINITIONS
+from tests.policy.portfolio import METRICS
 
 TODAY = date(2026, 11, 23)
 CITATIONS = citations.load(shipped.policies() / "citations.yaml")
@@ -19,7 +20,7 @@ SOURCE = shipped.policies() / "org_credit_baseline_v1.yaml"
 
 
 def found(folder: Path, text: str, today: date = TODAY) -> list[Finding]:
-    return lint(loaded(folder, text), DEFINITIONS, CITATIONS, today, gap)
+    return lint(loaded(folder, text), METRICS, CITATIONS, today, gap)
 
 
 def gate(metric: str, comparison: str, threshold: object, name: str = "G", extra: str = "rationale: r") -> str:
@@ -165,6 +166,26 @@ def test_limits_outside_what_a_metric_can_be(
     assert [f.level for f in findings] == ([level] if level else [])
 
 
+@pytest.mark.parametrize(
+    ("metric", "comparison", "threshold", "said"),
+    [
+        ("calibration_difference", "less_than", 1.5, None),
+        ("calibration_difference", "less_than_or_equal", 2, "which every model meets"),
+        ("demographic_parity_difference", "less_than", -0.1, "which no model reaches: it lies from 0 to 1."),
+        ("gini", "greater_than_or_equal", 1.5, "which no model reaches: it lies from -1 to 1."),
+        ("population_stability_index", "less_than", -1, "which no model reaches: it is 0 at least."),
+        ("r2", "greater_than_or_equal", 1.5, "which no model reaches: it is 1 at most."),
+        ("r2", "greater_than_or_equal", -5, None),
+    ],
+)
+def test_each_metric_has_its_own_range(
+    tmp_path: Path, metric: str, comparison: str, threshold: float, said: str | None
+) -> None:
+    findings = found(tmp_path, f"{HEAD}gates:\n{gate(metric, comparison, threshold)}")
+    assert [f.rule for f in findings] == (["unreachable"] if said else [])
+    assert all(said in f.message for f in findings if said)
+
+
 def test_every_gate_needs_a_rationale(tmp_path: Path) -> None:
     text = f"{HEAD}gates:\n{gate('roc_auc', 'greater_than_or_equal', 0.7, extra='clause: c')}"
     assert rules(found(tmp_path, text)) == [("rationale", "warning", 4)]
@@ -185,6 +206,23 @@ def test_thresholds_that_chance_alone_breaks(tmp_path: Path, rows: int, statisti
     parity = gate("demographic_parity_difference", "less_than_or_equal", 0.1, "Parity")
     findings = found(tmp_path, f"{HEAD}{statistics}gates:\n{size}{parity}")
     assert [f.rule for f in findings] == (["noise"] if warned else [])
+
+
+RATES = {
+    "demographic_parity_difference", "demographic_parity_ratio", "adverse_impact_ratio", "scoring_rate_ratio",
+    "equalized_odds_difference", "equal_opportunity_difference", "predictive_parity_difference",
+    "true_positive_rate_difference", "false_positive_rate_difference",
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    "metric", sorted(name for name, one in METRICS.items() if one.per_attribute and name == one.id)
+)
+def test_chance_breaks_every_gap_and_ratio_of_rates(tmp_path: Path, metric: str) -> None:
+    floor = METRICS[metric].better is Better.higher
+    comparison, limit = ("greater_than_or_equal", 0.95) if floor else ("less_than_or_equal", 0.05)
+    findings = found(tmp_path, f"{HEAD}statistics: {{min_group_n: 50}}\ngates:\n{gate(metric, comparison, limit)}")
+    assert [f.rule for f in findings] == (["noise"] if metric in RATES else [])
 
 
 def test_the_share_of_fair_models_that_break_is_about_right(tmp_path: Path) -> None:

@@ -11,7 +11,7 @@ from glassalpha_action.policy import cases, citations
 from glassalpha_action.policy.lint import lint
 from glassalpha_action.policy.schema import LoadedPolicy
 from glassalpha_action.vocabulary import Comparison
-from tests.policy.portfolio import DEFINITIONS
+from tests.policy.portfolio import DEFINITIONS, METRICS
 
 TODAY = date(2026, 11, 23)
 SOURCE = "org_credit_baseline_v1"
@@ -31,7 +31,7 @@ def test_the_packs_are_those_that_are_promised() -> None:
 @pytest.mark.parametrize("name", OURS)
 def test_a_pack_lints_clean(name: str) -> None:
     known = citations.load(shipped.policies() / "citations.yaml")
-    findings = lint(pack(name), DEFINITIONS, known, TODAY, gap)
+    findings = lint(pack(name), METRICS, known, TODAY, gap)
     assert [str(f) for f in findings if f.level != "note"] == []
 
 

@@ -72,6 +72,19 @@ def test_each_forgery_is_found(of: Any, says: str) -> None:
     assert "\n" not in found
 
 
+def test_words_are_not_compared() -> None:
+    audit = judged.audit()
+    (one,) = audit.verdicts[1].judged
+    other = {
+        "message": "Said otherwise.",
+        "remediation": "Do this.",
+        "judged": (one.model_copy(update={"reason": "so"}),),
+    }
+    assert rejudge(changed(audit, **verdict(audit, 1, **other))) == []
+    wrong = (one.model_copy(update={"value": 0.01}),)
+    assert "about a single attribute" in rejudge(changed(audit, **verdict(audit, 1, judged=wrong)))[0]
+
+
 def test_a_policy_text_rewritten_with_its_digest_is_found_by_the_verdicts() -> None:
     audit, text = judged.audit(), judged.TEXT.replace("0.10", "0.20")
     assert audit.policy

@@ -5,8 +5,10 @@ from pathlib import Path
 
 import pytest
 
-from glassalpha_action.policy.simulate import Simulation, simulate
-from glassalpha_action.records import Measurement, ModelCard
+from glassalpha_action.policy.simulate import Simulation, latest, simulate
+from glassalpha_action.policy.stricter import inapplicable
+from glassalpha_action.records import Measurement, ModelCard, sealed
+from glassalpha_action.registry import connect
 from glassalpha_action.report.simulation import as_data, render_simulation
 from glassalpha_action.vocabulary import Outcome, Status
 from tests.policy.portfolio import CURRENT, DEFINITIONS, MODELS, MONTHS, TEAMS, auc, parity, policy, recorded, registry
@@ -158,7 +160,29 @@ def test_a_baseline_gate_compares_with_the_audit_before(tmp_path: Path) -> None:
     assert second.decision.verdicts[-1].value == pytest.approx(0.05)
 
 
-def test_the_order_and_repetition_of_audits_do_not_matter(shelf: Path, tmp_path: Path) -> None:
+def test_what_the_base_commit_asked_still_blocks(tmp_path: Path) -> None:
+    current = policy(tmp_path, CURRENT, "current.yaml")
+    audit = recorded(current, ModelCard(id="m", use_case="credit_scoring"), DAY, one("0.9"))
+    unmet = inapplicable("its target is gone")
+    blocked = sealed(audit.model_copy(update={"status": Status.BLOCKED, "requirements": (unmet,)}))
+    (found,) = simulate(current, [blocked], DEFINITIONS).replays
+    assert (found.before, found.after, found.unmet) == (Status.BLOCKED, Status.BLOCKED, ())
+
+
+@pytest.mark.parametrize("values", [("0.5", "0.9"), ("0.9", "0.5")])
+def test_of_two_audits_of_a_day_the_registrys_latest_counts(tmp_path: Path, values: tuple[str, str]) -> None:
+    current = policy(tmp_path, CURRENT, "current.yaml")
+    card = ModelCard(id="m", use_case="credit_scoring")
+    with connect(tmp_path / "r.db", create=True) as registry:
+        for hour, value in enumerate(values):
+            registry.submit(recorded(current, card, DAY, one(value)), recorded_at=f"{DAY}T0{hour}:00:00Z")
+        (newest,) = registry.query_all()
+        audits = [registry.audit(row.audit_id) for row in registry.query_all(latest=False)]
+    assert [audit.audit_id for audit in latest(audits)] == [newest.audit_id]
+    assert [one.before for one in simulate(current, audits, DEFINITIONS).latest] == [newest.status]
+
+
+def test_repetition_and_the_order_of_days_do_not_matter(shelf: Path, tmp_path: Path) -> None:
     loaded = policy(tmp_path, STRICTER)
     some = registry(shelf)[:30]
     assert simulate(loaded, some, DEFINITIONS) == simulate(loaded, [*reversed(some), *some], DEFINITIONS)

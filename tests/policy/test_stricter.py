@@ -21,6 +21,7 @@ from glassalpha_action.documents import build, parse
 from glassalpha_action.policy.rejudge import rejudge
 from glassalpha_action.policy.stricter import config_changes, stricter
 from glassalpha_action.records import Audit, sealed
+from glassalpha_action.registry import Supersedes, connect
 from glassalpha_action.vocabulary import Status
 from tests.samples import audit as sample
 
@@ -395,12 +396,35 @@ def document(text: str) -> AuditConfig:
         ("path: rows.csv", "path: more.csv", {"data.path": "neutral"}),
         ("production", "candidate", {"model.lifecycle": "neutral"}),
         ("model:", "model:\n  owner: Ada", {}),
+        ("score_column: score", "score_column: score\n  weight_column: w", {"data.weight_column": "weakened"}),
+        ("  favorable_label: 1\n", "", {}),
+        ("  positive_label: 1\n  favorable_label: 1\n", "", {}),
+        (
+            "  positive_label: 1\n  favorable_label: 1\n",
+            "  favorable_label: 0\n",
+            {"model.favorable_label": "weakened"},
+        ),
+        ("  use_case: credit_scoring\n", "", {"model.use_case": "weakened"}),
     ],
 )
 def test_changes_of_an_audit_file(old: str, new: str, expected: Mapping[str, str]) -> None:
     found = config_changes(document(CONFIG), document(CONFIG.replace(old, new)))
     assert {c.what: c.effect for c in found} == expected
     assert all(c.message.endswith(".") for c in found)
+
+
+def test_to_declare_what_decides_weakens_as_much_as_to_take_it_away() -> None:
+    bare = document(CONFIG.replace("  use_case: credit_scoring\n", "").replace("  favorable_label: 1\n", ""))
+    said = {
+        c.what: (c.effect, c.message)
+        for c in config_changes(bare, document(CONFIG.replace("favorable_label: 1", "favorable_label: 0")))
+    }
+    assert {what: effect for what, (effect, _) in said.items()} == {
+        "model.use_case": "weakened", "model.favorable_label": "weakened",
+    }  # fmt: skip
+    assert said["model.favorable_label"][1] == "audit.yaml: the favourable outcome changed from 1 to 0."
+    same = CONFIG.replace("  use_case: credit_scoring\n", "")
+    assert config_changes(bare, document(same)) == (), "the positive label is the favourable one unless it is said"
 
 
 @pytest.mark.parametrize(
@@ -484,6 +508,30 @@ def test_where_the_base_commits_model_cannot_run_the_last_audit_stands_in(run: R
     _, _, found = run("--model-trust", "trusted")
     assert found["verdicts"][0]["outcome"] == "PASS"
     assert "of the last recorded audit, on other rows" in found["verdicts"][0]["message"]
+
+
+def test_an_audit_that_was_corrected_is_none_to_compare_with(run: Run, scored: Path) -> None:
+    """The correction is of an earlier day, so that the audit it corrects is the last of the history."""
+    for name in ("base/model.joblib", "base/audit.yaml"):
+        (scored / name).unlink()
+    run("--model-trust", "trusted")
+    made = Audit.model_validate_json((scored / "r.json").read_bytes())
+    right = sealed(made.model_copy(update={
+        "provenance": made.provenance.model_copy(update={"as_of": "2025-01-03"}),
+        "measurements": tuple(
+            m.model_copy(update={"value": 0.95, "exact": "19/20"}) if m.metric == "accuracy" else m
+            for m in made.measurements
+        ),
+    }))  # fmt: skip
+    wrong = sealed(made.model_copy(update={
+        "provenance": made.provenance.model_copy(update={"as_of": "2025-01-04"}),
+    }))  # fmt: skip
+    with connect(scored / "registry.db", create=True) as registry:
+        registry.submit(wrong, recorded_at="2025-01-04T10:00:00Z")
+        registry.submit(right, recorded_at="2025-01-04T11:00:00Z", supersedes=Supersedes(wrong.audit_id, "wrong day"))
+    write(scored / "base", SCORED, BASELINE)
+    _, _, found = run("--model-trust", "trusted")
+    assert found["verdicts"][0]["baseline"] == 0.95
 
 
 def test_a_pull_request_does_not_choose_the_registry_it_is_compared_with(run: Run, scored: Path) -> None:

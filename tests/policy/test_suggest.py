@@ -56,6 +56,15 @@ def test_a_model_counts_with_its_worst_attribute() -> None:
     assert suggest(DEFINITIONS["demographic_parity_difference"], some, 1.0).chosen.threshold == 0.2
 
 
+def test_intersections_and_missing_values_do_not_count() -> None:
+    """A gate without a scope judges neither, so a threshold from history is not theirs."""
+    fair, unfair = parity({"a": (50, 100), "b": (50, 100)}), parity({"a": (20, 100), "b": (70, 100)})
+    crossed = unfair.model_copy(update={"attribute": "age & sex", "combines": ("age", "sex")})
+    counted = unfair.model_copy(update={"counts_missing": True})
+    some = [samples.audit(f"m{i}", measurements=(crossed, fair, counted)) for i in range(5)]
+    assert suggest(DEFINITIONS["demographic_parity_difference"], some, 1.0).chosen.threshold == 0.0
+
+
 def test_models_without_the_metric_are_named_and_too_few_are_refused() -> None:
     missing = samples.audit("other", measurements=(measurement("roc_auc", value=None, reason="one class", n=9),))
     found = suggest(DEFINITIONS["roc_auc"], [*audits(0.7, 0.7, 0.7, 0.7, 0.7), missing])

@@ -179,6 +179,18 @@ def test_calibration_fails_by_value_and_p_value(low: float, value: float, p_valu
     assert outcome(gate("less_than", 0.05), found, statistics=BOUND) is expected
 
 
+@pytest.mark.parametrize(
+    ("confidence", "p_value", "expected"),
+    [(0.95, 0.04, FAIL), (0.99, 0.04, UNSURE), (0.99, 0.009, FAIL), (0.9, 0.09, FAIL), (0.99999, 1 / 1001, FAIL)],
+)
+def test_chance_explains_calibration_error_at_the_policys_confidence(
+    confidence: float, p_value: float, expected: Outcome
+) -> None:
+    found = measured(0.08, low=0.04, high=0.1, p_value=p_value)
+    rules = Statistics(decision="bound", confidence=confidence)
+    assert outcome(gate("less_than", 0.05), found, statistics=rules) is expected
+
+
 def test_a_p_value_against_parity_does_not_decide_a_limit_elsewhere() -> None:
     """A ratio surely below 1 may still lie on either side of four fifths."""
     four_fifths = gate("greater_than_or_equal", 0.8, "adverse_impact_ratio")
@@ -211,6 +223,86 @@ def test_an_undecided_gate_says_how_many_rows_would_decide() -> None:
     assert "about 1,600 rows would decide" in found.message
     on = judge(gate("less_than", 0.1), [measured(0.1, low=0.04, high=0.2)], BOUND, ACCURACY)
     assert "no number of rows decides" in on.message
+
+
+@pytest.mark.parametrize(
+    ("value", "low", "high", "said"),
+    [
+        (0.12, 0.0321, 0.21, "about 2,000 rows would decide"),
+        (0.101, 0.05, 0.15, "the value lies so near it that it would take more than 100 times these rows to decide"),
+    ],
+)
+def test_how_many_rows_would_decide_is_no_more_precise_than_it_is_known(
+    value: float, low: float, high: float, said: str
+) -> None:
+    assert said in judge(gate("less_than", 0.1), [measured(value, low=low, high=high)], BOUND, ACCURACY).message
+
+
+@pytest.mark.parametrize(
+    ("reason", "next_step"),
+    [
+        ("the data hold no feature columns", "List the columns that the model was given in `data.feature_columns`"),
+        ("there are no reference rows: name a file of them in `data.reference_path`", None),
+    ],
+)
+def test_what_is_not_measured_has_the_step_of_its_reason_and_never_the_advice_on_failing(
+    reason: str, next_step: str | None
+) -> None:
+    one = gate("less_than", 0.1, remediation="Train again.")
+    found = judge(one, [measured(None, reason=reason)], POINT, ACCURACY)
+    assert (found.outcome, found.message) == (MISSED, f"Not measured: {reason}.")
+    assert found.remediation is None if next_step is None else (found.remediation or "").startswith(next_step)
+
+
+def test_what_is_not_decided_has_no_advice_on_failing() -> None:
+    near = judge(gate("less_than", 0.1), [measured(0.12, low=0.04, high=0.2)], BOUND, ACCURACY)
+    assert (near.outcome, near.remediation) == (UNSURE, None), "the message says how many rows would decide"
+    few = measured(0.05, attribute="sex", groups=(group("female", 0.1, 5), group("male", 0.15)))
+    small = judge(gate("less_than", 0.1), [few], Statistics(min_group_n=30), ACCURACY)
+    assert (small.outcome, small.remediation) == (UNSURE, "Audit more rows of the small groups.")
+
+
+def test_every_attribute_that_does_not_pass_is_named() -> None:
+    def apart(attribute: str, value: float | None, *between: str, **fields: object) -> Measurement:
+        return measured(value, "demographic_parity_difference", attribute=attribute, between=between, **fields)
+
+    one = gate("less_than", 0.1, "demographic_parity_difference")
+    found = [
+        apart("age", 0.148, "18-25", "40+"), apart("sex", 0.121, "female", "male"), apart("region", 0.05, "a", "b"),
+        apart("race", None, reason="only one group has rows, so there is nothing to compare"),
+    ]  # fmt: skip
+    said = judge(one, found, POINT, ACCURACY).message
+    assert said.startswith("0.148 is not < 0.100 for age: 18-25 against 40+.")
+    assert said.endswith(
+        " It also fails for sex: female against male 0.121."
+        " It is not measured for race: only one group has rows, so there is nothing to compare."
+    )
+    assert "also" not in judge(one, found[1:3], POINT, ACCURACY).message
+    unsure = [apart(name, 0.09, "x", "y", low=0.05, high=0.13) for name in ("sex", "age")]
+    assert judge(one, unsure, BOUND, ACCURACY).message.endswith(" It is also inconclusive for age: x against y 0.090.")
+    many = [apart(f"a{n}", 0.2 + n / 100, "x", "y") for n in range(6)]
+    assert judge(one, many, POINT, ACCURACY).message.endswith("; a2: x against y 0.220; and 2 more.")
+    softer = gate("less_than", 0.1, "demographic_parity_difference", warn_threshold=0.04)
+    assert judge(softer, found[1:3], POINT, ACCURACY).message.count("region") == 0, "its gate passes, with a warning"
+    assert judge(softer, found[2:3], POINT, ACCURACY).message.count("region") == 1
+
+
+def test_a_commit_vouches_for_tracked_files_and_digests_for_the_rest(tmp_path: Path) -> None:
+    policy = loaded(tmp_path, f"{SMALL}reproducibility: {{git_commit_required: true}}\n").policy
+    came = Provenance(as_of="2026-01-01", tool_version="1", predictions_sha256="0" * 64, git_commit="ab" * 20)
+    told = {
+        (clean, model): requirements(
+            policy, came.model_copy(update={"git_clean": clean, "model_sha256": model}), ModelCard(id="m")
+        )[0].message
+        for clean, model in ((True, "1" * 64), (None, None))
+    }
+    assert list(told.values()) == [
+        (
+            "The audit ran at commit abababababab with no tracked file modified; the model and the data are known by "
+            "the digests recorded."
+        ),
+        "The audit ran at commit abababababab; the data are known by the digests recorded.",
+    ]
 
 
 def test_a_verdict_says_what_it_saw() -> None:
@@ -364,6 +456,24 @@ def test_each_requirement_says_how_to_meet_it(name: str, lacking: dict[str, obje
     assert way_out in unmet.message
     assert unmet.message.endswith(".")
     assert requirements(policy(), FULL.model_copy(update=lacking)) == ()
+
+
+@pytest.mark.parametrize(
+    ("validator", "met"),
+    [
+        ("Grace", True),
+        ("Ada", False),
+        ("@ada", False),
+        ("\uff21da", False),
+        (" Bob ", False),
+        ("@", False),
+        (None, False),
+    ],
+)
+def test_a_validator_is_another_person_than_those_who_made_the_model(validator: str | None, met: bool) -> None:
+    asked = policy(required_evidence=["independent_validator"])
+    card = ModelCard(id="m", owner="Ada", developer="bob", validator=validator)
+    assert [r.met for r in requirements(asked, FULL, card)] == [met]
 
 
 def decision(

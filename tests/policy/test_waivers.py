@@ -71,6 +71,8 @@ def test_a_waiver_makes_a_block_a_review_and_shows(tmp_path: Path) -> None:
     assert (verdict.outcome, verdict.raw_outcome, verdict.waiver, verdict.failed) == (WAIVED, FAIL, "W-1", False)
     assert "Waived until 2025-03-01 by W-1, approved by Grace" in verdict.message
     assert "An officer reads each." in verdict.message
+    bare = decided(tmp_path, [waiver(reason="Retrained in the next release", compensating_controls="A second reader")])
+    assert "Retrained in the next release. Meanwhile: A second reader." in bare.verdicts[0].message
     assert verdict.message.startswith("0.150 is not < 0.100"), "the number stays visible"
     (use,) = found.waivers
     assert (use.state, use.ticket, use.ceiling, use.expires) == ("in_force", "RISK-7", 0.2, "2025-03-01")
@@ -83,6 +85,8 @@ def test_a_waiver_makes_a_block_a_review_and_shows(tmp_path: Path) -> None:
     [
         ({"approved_by": "Ada"}, "2025-02-01", "needs a second person"),
         ({"approved_by": " ada "}, "2025-02-01", "needs a second person"),
+        ({"approved_by": "@ada"}, "2025-02-01", "needs a second person"),
+        ({"approved_by": "\uff21da"}, "2025-02-01", "needs a second person"),
         ({"expires": "2025-04-03"}, "2025-02-01", "lasts 91 days from its approval, and the policy allows 90"),
         ({"ceiling": 0.14}, "2025-02-01", "the value 0.150 for sex is beyond its ceiling 0.140"),
         ({"approved_on": "2025-02-02"}, "2025-02-01", "approved only from 2025-02-02"),

@@ -22,6 +22,11 @@ psql postgresql://host/model_registry -c "SELECT model_id, team, as_of, status F
 Three views answer the common questions: `standing` has the audit that counts for each model, the latest on main that no
 correction supersedes, with the columns of `audits`; `inventory` has each model as last described, with those of
 `models`; `measurements` has every measurement with what was measured, the columns of `metrics` and `measured` together.
+
+A registry that follows a ledger on a git branch holds the ledger's records and no others: `glassalpha registry sync`
+fills it, and with `--ledger` the commands `glassalpha registry submit`, `glassalpha model` and `glassalpha event add`
+record in the ledger first and bring the registry up to it.
+
 The tables:
 """
 QUERIES = """

@@ -3,6 +3,10 @@ from __future__ import annotations
 import csv
 import io
 import json
+import os
+import shlex
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -128,7 +132,7 @@ def test_a_registry_is_migrated_there_and_back(postgres: server.Server) -> None:
     assert "back.db is a copy: 3 records added" in run("migrate", "--from", there, "--to", "back.db")
     assert run("list", "--database", "back.db") == run("list", "--database", there) == run("list")
     assert "0 records added" in run("migrate", "--from", there, "--to", "back.db")
-    run("submit", saved(samples.audit("another")), "--database", "back.db")
+    run("submit", saved(judged.audit("another")), "--database", "back.db")
     assert "holds other records" in str(refused("migrate", "--from", there, "--to", "back.db"))
     assert refused("migrate", "--from", "none.db", "--to", "new.db").exit_code == 2
     assert "copied to itself" in str(refused("migrate", "--from", "back.db", "--to", "sqlite:///./back.db"))
@@ -154,8 +158,8 @@ def test_list_filters_and_json() -> None:
 
 
 def test_a_status_that_is_not_enforced_is_listed_as_would_be() -> None:
-    run("init")
-    run("submit", saved(samples.audit(enforced=False)))
+    with connect("model_registry.db", create=True) as registry:
+        registry.submit(samples.audit(enforced=False), recorded_at=NOW)
     assert run("list").splitlines()[1].endswith(" | would be BLOCKED")
 
 
@@ -198,7 +202,7 @@ def test_submit_prints_the_anchor_that_verify_takes() -> None:
 def test_nothing_is_submitted_where_one_file_is_bad() -> None:
     run("init")
     Path("bad.json").write_text("{}")
-    refused("submit", saved(samples.audit()), "bad.json")
+    refused("submit", saved(judged.audit()), "bad.json")
     assert "holds no audits" in run("list")
 
 
@@ -231,7 +235,7 @@ def test_a_missing_and_an_altered_audit_are_refused() -> None:
     assert refused("submit", "none.json").exit_code == 2
     Path("bad.json").write_bytes(samples.audit().to_json().replace(b'"status":"BLOCKED"', b'"status":"PASSED"'))
     assert refused("submit", "bad.json").exit_code == 5
-    assert refused("submit", saved(samples.audit()), "--metadata", "team").exit_code == 2
+    assert refused("submit", saved(judged.audit()), "--metadata", "team").exit_code == 2
     assert "holds no audits" in run("list")
 
 
@@ -253,12 +257,26 @@ def test_verify_judges_every_audit_again() -> None:
     run("init")
     forged = sealed(judged.audit().model_copy(update={"status": Status.PASSED}))
     run("submit", saved(judged.audit("honest")), "--json")
-    run("submit", saved(forged))
+    with connect("model_registry.db") as registry:
+        registry.submit(forged, recorded_at=NOW)
     error = refused("verify")
     assert (error.exit_code, "record 2: its status is PASSED, but judged again it is BLOCKED" in str(error)) == (
         5,
         True,
     )
+
+
+def test_a_forged_audit_is_not_submitted() -> None:
+    """Though its id fits its content: its verdict is not what its measurements come to."""
+    run("init")
+    forged = saved(sealed(judged.audit().model_copy(update={"status": Status.PASSED})))
+    error = refused("submit", saved(judged.audit("honest"), "honest.json"), forged)
+    assert error.exit_code == 5
+    assert str(error).startswith(
+        f"{forged}: the audit does not follow from its own measurements and policy (its status"
+    )
+    assert "holds no audits" in run("list")
+    assert run("verify").startswith("model_registry.db is whole: 0 records")
 
 
 def test_a_correction_is_submitted_and_shown() -> None:
@@ -283,25 +301,26 @@ def test_a_correction_is_submitted_and_shown() -> None:
 
 def test_show_a_model_and_an_audit() -> None:
     fill_as_in_the_source()
-    audit = samples.audit("credit_model_v2", Status.PASSED, "2025-01-06", "credit-risk")
+    audit = judged.audit("credit_model_v2", Status.PASSED, "2025-01-06", "credit-risk")
     run("submit", saved(audit))
     text = run("show", "credit_model_v2")
     assert "status       | PASSED\n" in text
-    assert "Demographic parity difference gate | PASS" in text
+    assert [line.split(" | ")[1].strip() for line in text.splitlines() if line.startswith("Demographic")] == ["PASS"]
     assert [line.split(" | ")[1].strip() for line in text.splitlines() if line.startswith("2025-")] == [
         "BLOCKED",
         "PASSED",
     ]
     assert Audit.model_validate_json(run("show", audit.audit_id[:8], "--json")) == audit
     unmet = Requirement(name="seed_required", met=False, message="Set one.")
-    run("submit", saved(samples.audit("seedless", requirements=(unmet,))))
+    with connect("model_registry.db") as registry:
+        registry.submit(samples.audit("seedless", requirements=(unmet,)), recorded_at=NOW)
     assert "requirement not met" in run("show", "seedless")
     assert "no model 'none'" in str(refused("show", "none"))
 
 
 def test_export() -> None:
     fill_as_in_the_source()
-    run("submit", saved(samples.audit("credit_model_v2", Status.PASSED, "2025-01-06")), "--stage", "proposed")
+    run("submit", saved(judged.audit("credit_model_v2", Status.PASSED, "2025-01-06")), "--stage", "proposed")
     rows = list(csv.DictReader(io.StringIO(run("export"))))
     lines = [json.loads(line) for line in run("export", "--format", "jsonl").splitlines()]
     assert [(row["seq"], row["model_id"], row["stage"]) for row in rows] == [
@@ -314,8 +333,84 @@ def test_export() -> None:
     run("export", "--format", "parquet", "--output", "audits.parquet")
     table = parquet.read_table("audits.parquet").to_pylist()
     assert [row | {"metadata": json.loads(row["metadata"])} for row in table] == lines
-    assert "registry itself" in str(refused("export", "--output", "./model_registry.db"))
-    assert refused("export", "--output", "no/folder.csv").exit_code == 2
+    assert "registry itself" in str(refused("export", "--format", "csv", "--output", "./model_registry.db"))
+    at = ("--database", "SQLite:///model_registry.db")
+    assert "registry itself" in str(refused("export", "--format", "csv", "--output", "./model_registry.db", *at))
+    run("export", "--output", "new/folder.csv")
+    assert Path("new/folder.csv").read_bytes() == Path("audits.csv").read_bytes()
+    assert "audits.csv/folder.csv cannot be written" in str(refused("export", "--output", "audits.csv/folder.csv"))
+
+
+@pytest.mark.parametrize("name", ["up.db", "./UP/../up.db", "link.db", "hard.csv", "up.db-wal", "up.db-journal"])
+def test_an_export_never_replaces_the_registry(name: str) -> None:
+    run("init", "--database", "up.db")
+    Path("UP").mkdir()
+    Path("link.db").symlink_to("up.db")
+    Path("hard.csv").hardlink_to("up.db")
+    before = Path("up.db").read_bytes()
+    for url in ("up.db", "SQLITE:///up.db", "sqlite:///./up.db"):
+        assert "registry itself" in str(refused("export", "--database", url, "--output", name, "--format", "csv"))
+    assert Path("up.db").read_bytes() == before
+    assert not Path("up.db-wal").exists()
+
+
+def test_an_export_replaces_no_other_registry_but_an_earlier_export() -> None:
+    fill_as_in_the_source()
+    run("init", "--database", "other.csv")
+    assert "is a database" in str(refused("export", "--output", "other.csv"))
+    assert "is an empty registry" in run("init", "--database", "other.csv")
+    for _ in range(2):
+        run("export", "--output", "audits.csv")
+    assert Path("audits.csv").read_text() == run("export")
+
+
+def test_the_ending_of_an_export_tells_its_format() -> None:
+    fill_as_in_the_source()
+    for name in ("a.jsonl", "A.JSONL"):
+        run("export", "--output", name)
+        assert [json.loads(line)["seq"] for line in Path(name).read_text().splitlines()] == [1, 2, 3]
+    run("export", "--output", "a.parquet")
+    assert parquet.read_table("a.parquet").num_rows == 3
+    run("export", "--output", "bare")
+    run("export", "--output", "a.txt", "--format", "csv")
+    assert Path("bare").read_text() == Path("a.txt").read_text() == run("export")
+    for named, output in (("csv", "b.jsonl"), ("jsonl", "b.csv"), ("parquet", "b.CSV"), ("csv", "b.parquet")):
+        assert "change one of the two" in str(refused("export", "--format", named, "--output", output))
+    assert "tells no format" in str(refused("export", "--output", "b.json"))
+    assert not list(Path().glob("b.*"))
+
+
+def test_parquet_files_have_the_same_columns_whatever_they_hold() -> None:
+    run("init")
+    run("export", "--output", "none.parquet")
+    audit = judged.audit()
+    nobody = audit.model.model_copy(update={"team": None, "owner": None})
+    run("submit", saved(sealed(audit.model_copy(update={"model": nobody}))))
+    run("export", "--output", "one.parquet")
+    run("submit", saved(judged.audit("another", as_of="2025-01-06")), "--author", "grace")
+    run("export", "--output", "two.parquet")
+    none, one, two = (parquet.read_table(f"{name}.parquet") for name in ("none", "one", "two"))
+    assert none.schema == one.schema == two.schema
+    kinds = {field.name: str(field.type) for field in two.schema}
+    assert {name for name, kind in kinds.items() if kind == "int64"} == {"seq", "failed_gates", "data_rows"}
+    assert (kinds["enforced"], kinds["author"], one.to_pylist()[0]["author"]) == ("bool", "string", None)
+
+
+def test_a_terminal_that_lacks_a_character_shows_its_escape() -> None:
+    run("init")
+    run("submit", saved(judged.audit("模型", team="équipe")))
+    for command in (["list"], ["list", "--csv"], ["show", "模型"]):
+        assert all(text in said(*command) for text in (b"\\u6a21\\u578b", "équipe".encode("cp1252")))
+    assert said("export") == run("export").encode()
+    assert "模型".encode() in said("export")
+    assert said("export", closed=" >&-") == b""
+
+
+def said(*arguments: str, closed: str = "") -> bytes:
+    """What the command prints where the encoding is cp1252; an exit code other than 0 is raised."""
+    start = [sys.executable, "-c", "from glassalpha_action.cli.main import main; main()", "registry", *arguments]
+    return subprocess.run(["sh", "-c", f"{shlex.join(start)}{closed}"], check=True, capture_output=True,
+                          env=os.environ | {"PYTHONIOENCODING": "cp1252"}).stdout  # fmt: skip
 
 
 @pytest.mark.parametrize("text", HOSTILE)

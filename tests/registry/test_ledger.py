@@ -63,6 +63,17 @@ def test_one_file_a_record_and_the_head(remote: Path) -> None:
     assert list(ledger.read(str(remote))) == [FIRST, SECOND, entry("a", stage="proposed"), THIRD]
 
 
+@pytest.mark.parametrize("limit", [0, 15_000, ledger.WAITING_LIMIT])
+def test_records_are_read_in_the_chains_order_whatever_their_days(
+    remote: Path, monkeypatch: pytest.MonkeyPatch, limit: int
+) -> None:
+    days = ("2025-03-01", "2025-02-01", "2025-02-02", "2025-01-01", "2025-04-01")
+    entries = [entry(f"model_{k}", day) for k, day in enumerate(days)]
+    append(remote, *entries)
+    monkeypatch.setattr(ledger, "WAITING_LIMIT", limit)
+    assert list(ledger.read(str(remote))) == entries
+
+
 def test_the_same_record_again_is_success_and_changes_nothing(remote: Path) -> None:
     append(remote, FIRST, THIRD)
     before = git(remote, "rev-parse", ledger.BRANCH)
@@ -450,6 +461,14 @@ def test_a_refusal_is_not_retried_and_names_the_setting(remote: Path, tmp_path: 
     assert named in refused(lambda: append(remote, SECOND), 4)
     assert (tmp_path / "tries").read_text() == "x\n"
     assert list(ledger.read(str(remote))) == [FIRST]
+
+
+def test_a_branch_that_is_checked_out_there_is_said_to_be(remote: Path, tmp_path: Path) -> None:
+    append(remote, FIRST)
+    git(tmp_path, "clone", "--quiet", "--branch", ledger.BRANCH, str(remote), "checkout")
+    said = refused(lambda: append(tmp_path / "checkout", SECOND), 4)
+    assert "check another branch out, or name a bare repository" in said
+    assert "contents: write" not in said
 
 
 def test_a_hook_that_always_rejects_is_given_up_with_its_words(remote: Path) -> None:

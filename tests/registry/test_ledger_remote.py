@@ -9,7 +9,7 @@ import pytest
 from pydantic import SecretStr
 
 from glassalpha_action.documents import UserError
-from glassalpha_action.registry import connect, ledger
+from glassalpha_action.registry import connect, history, ledger, publication
 from glassalpha_action.registry import sync as registry_sync
 from glassalpha_action.registry.patience import Patience
 from glassalpha_action.registry.remote import RaceLostError, Remote, UnreachableError
@@ -179,6 +179,44 @@ def test_addresses_that_are_taken(text: str, url: str) -> None:
     assert Remote.parse(text).url == url
 
 
+@pytest.mark.parametrize("setting", [
+    "safe.bareRepository=explicit", "push.pushOption=x", "diff.orderFile=/nonexistent",
+    "trace2.eventTarget=/dev/stdout", "trace2.perfTarget=/dev/stdout", "trace2.normalTarget=/dev/stdout",
+])  # fmt: skip
+def test_what_a_user_told_git_does_not_matter(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, setting: str, file: Path
+) -> None:
+    remote = str(bare(tmp_path / "r.git"))
+    told = tmp_path / "gitconfig"
+    git(tmp_path, "config", "--file", str(told), *setting.split("="))
+    monkeypatch.setenv("GIT_CONFIG_GLOBAL", str(told))
+    for name in ("a", "b"):
+        head = ledger.append(remote, [entry(name)], recorded_at=NOW, patience=AT_ONCE).head
+    assert history.verify(remote, history=True) == (head, [])
+    assert publication.publish(remote, file, recorded_at=NOW, patience=AT_ONCE)
+
+
+@pytest.mark.parametrize("over", ["a path", "http"])
+@pytest.mark.parametrize("holds", ["nothing", "code"])
+def test_a_repository_that_names_objects_by_sha256(served: Served, file: Path, over: str, holds: str) -> None:
+    path = served.root / "sha256.git"
+    git(served.root, "init", "--quiet", "--bare", "--object-format=sha256", "--initial-branch=main", str(path))
+    for name in ("uploadpack.allowFilter", "http.receivepack"):
+        git(path, "config", name, "true")
+    if holds == "code":
+        tree = git(path, "write-tree")
+        git(path, "update-ref", "refs/heads/main", git(path, "commit-tree", tree, "-m", "code"))
+    url = str(path) if over == "a path" else f"{served.url}/sha256.git"
+    token = SecretStr(TOKEN)
+    for name in ("a", "b"):
+        made = ledger.append(url, [entry(name)], recorded_at=NOW, token=token, patience=AT_ONCE)
+    assert (made.head.seq, len(made.commit or "")) == (2, 64)
+    assert history.verify(url, history=True, token=token) == (made.head, [])
+    with connect(path.with_suffix(".db"), create=True) as registry:
+        assert registry_sync.sync(url, registry, token=token) == 2
+    assert len(publication.publish(url, file, recorded_at=NOW, token=token, patience=AT_ONCE)) == 64
+
+
 def test_a_token_is_not_sent_in_the_clear() -> None:
     with pytest.raises(UserError, match="https only"):
         Remote.parse("http://github.com/o/r", SecretStr(TOKEN))
@@ -196,6 +234,7 @@ def test_a_token_is_not_sent_in_the_clear() -> None:
     ("fatal: Authentication failed for 'https://github.com/o/r/'", UserError),
     ("fatal: detected dubious ownership in repository at '/srv/r.git'", UserError),
     ("remote: Write access to repository not granted.", UserError),
+    ("fatal: mismatched algorithms: client sha256; server sha1", UserError),
     ("error: denying non-fast-forward refs/heads/x (you should pull first)", UserError),
 ])  # fmt: skip
 def test_what_git_says_is_understood(said: str, kind: type[Exception]) -> None:

@@ -7,6 +7,7 @@ from click.testing import CliRunner
 
 from glassalpha_action.cli import model as cli
 from glassalpha_action.documents import UserError
+from glassalpha_action.governance import approvals
 from glassalpha_action.governance.approvals import approved
 from glassalpha_action.registry import connect
 from glassalpha_action.vocabulary import Status
@@ -95,6 +96,16 @@ def test_an_earlier_audit_is_approved_only_where_no_later_one_differs() -> None:
     assert "a later audit of m differs" in refused("approve", "m", "Ada", "why", "--audit", earlier.audit_id)
     decide("approve")
     assert live() == 1
+
+
+def test_an_approval_that_a_later_decision_overcomes_is_not_recorded() -> None:
+    with connect(DATABASE) as registry:
+        row = registry.history("m")[0]
+        registry.record_event(
+            approvals.decision(approvals.REJECTED, row, by="Bob", at="2999-01-01T00:00:00Z", reason="found a leak")
+        )
+    assert "dated later" in refused("approve")
+    assert live() == 0
 
 
 @pytest.mark.parametrize("text", [text for text in HOSTILE if text.strip() and "\0" not in text])

@@ -314,12 +314,14 @@ def test_what_guards_and_shows_the_tables_is_checked_too(postgres: Server) -> No
         fill(registry)
         owner.execute("ALTER TABLE audits DISABLE TRIGGER append_only")
         owner.execute("DROP TRIGGER next_only ON records")
-        assert registry.verify() == ["the trigger next_only of records was removed or switched off",
-                                     "the trigger append_only of audits was removed or switched off"]  # fmt: skip
+        switched_off = ["the trigger next_only of records was removed, altered or switched off",
+                        "the trigger append_only of audits was removed, altered or switched off"]  # fmt: skip
+        assert registry.verify() == switched_off
         columns = ", ".join(column.name for column in next(t for t in schema.describe() if t.name == "audits").columns)
         sql = f"CREATE OR REPLACE VIEW standing AS SELECT {columns} FROM audits WHERE seq = 1"  # noqa: S608
         owner.execute(sql.encode())
-        assert registry.verify() == ["the view standing does not show what it should: it was altered"]
+        assert registry.verify() == [
+            *switched_off, "the view standing does not show what it should: it was altered"]  # fmt: skip
 
 
 def test_a_missing_table_is_damage(postgres: Server) -> None:
@@ -373,3 +375,40 @@ def test_a_server_that_cannot_start_is_an_error(monkeypatch: pytest.MonkeyPatch)
     monkeypatch.setattr("tests.registry.server.run", lambda _: (_ for _ in ()).throw(OSError("no")))
     with pytest.raises(OSError, match="no"), start_server():
         pass
+
+
+def test_a_connection_that_dies_silently_is_noticed(postgres: Server) -> None:
+    """Which takes a network that swallows packets; what is asked of the system for it can be looked at."""
+    url = postgres.new_registry()
+    for given, seconds in (("", "15"), ("&keepalives_idle=7", "7")):
+        with connect(url + given) as registry:
+            assert isinstance(registry, PostgresRegistry)
+            said = registry._connection.info.get_parameters()
+            assert (said["keepalives_idle"], said["tcp_user_timeout"]) == (seconds, "60000")
+
+
+def test_a_statement_that_the_server_cuts_off_is_not_a_lost_connection(postgres: Server) -> None:
+    with connect(f"{postgres.new_registry()}%20-cstatement_timeout%3D50") as registry:
+        with pytest.raises(UserError, match="the server cut it off: its statement_timeout") as cut:
+            registry.fetch("SELECT pg_sleep(5)")
+        assert cut.value.exit_code == 4
+        assert registry.head().seq == 0, "the connection is still of use"
+
+
+def test_several_hosts_and_a_name_with_a_space_are_understood(postgres: Server) -> None:
+    with postgres.admin() as admin:
+        admin.execute('CREATE DATABASE "model registry" OWNER owner')
+    url = postgres.url("public", "owner").replace("/registries", "/model%20registry")
+    several = url.replace("@127.0.0.1:", "@127.0.0.1:1,127.0.0.1:")
+    assert "database model registry at 127.0.0.1" in str(refused(url))
+    with connect(several, create=True) as registry:
+        fill(registry)
+        assert registry.verify() == []
+
+
+def test_a_schema_whose_name_needs_quotation_marks(postgres: Server) -> None:
+    with postgres.admin() as admin:
+        admin.execute('CREATE SCHEMA "Model-Registry" AUTHORIZATION owner')
+    with connect(postgres.url("%22Model-Registry%22", "owner"), create=True) as registry:
+        fill(registry)
+        assert registry.verify() == []

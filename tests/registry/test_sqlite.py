@@ -10,15 +10,20 @@ import sqlite3
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator
+import threading
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 
 import pytest
 import sqlite_utils
 
 from glassalpha_action.documents import UserError
+from glassalpha_action.records import Audit
 from glassalpha_action.registry import Event, Registry, connect, migrations, schema
+from glassalpha_action.registry.ledger import read_head
+from glassalpha_action.registry.publication import BRANCH, publish
 from glassalpha_action.registry.sqlite import SQLiteRegistry
 from tests import samples
 from tests.registry.backends import HOSTILE, NOW, fill
@@ -369,3 +374,123 @@ def test_what_json_does_not_keep_is_refused_in_plain_words(file: Path, value: ob
         with pytest.raises(UserError, match=says):
             registry.record_event(Event("incident.opened", "m", NOW, "ada", {"x": value}))
         assert registry.head() == before
+
+
+@contextmanager
+def write_ahead(file: Path) -> Iterator[sqlite3.Connection]:
+    """The file with a write-ahead log, as other tools make it, and a reader who keeps it from being folded in."""
+    reader = sqlite3.connect(file, isolation_level=None)
+    assert reader.execute("PRAGMA journal_mode = WAL").fetchone() == ("wal",)
+    reader.execute("BEGIN")
+    reader.execute("SELECT count(*) FROM audits").fetchall()
+    try:
+        yield reader
+    finally:
+        reader.close()
+
+
+def test_a_registry_with_a_write_ahead_log_is_whole(file: Path) -> None:
+    with write_ahead(file):
+        for k in range(6):
+            with connect(file) as registry:
+                registry.submit(samples.audit(f"m{k}"), recorded_at=NOW)
+        with connect(file) as registry:
+            assert len(registry.query_all()) == 9
+            assert registry.verify() == []
+
+
+def test_with_a_write_ahead_log_the_newest_is_published(file: Path, tmp_path: Path) -> None:
+    remote = tmp_path / "remote.git"
+    subprocess.run(["git", "init", "-q", "--bare", str(remote)], check=True)
+    with write_ahead(file), connect(file) as registry:
+        registry.submit(samples.audit("new"), recorded_at=NOW)
+        publish(str(remote), file, recorded_at=NOW)
+        head = registry.head()
+    shown = [
+        subprocess.run(["git", "-C", str(remote), "show", f"{BRANCH}:{name}"], check=True, capture_output=True).stdout
+        for name in ("head.json", "model_registry.db")
+    ]
+    assert read_head(shown[0]) == head
+    (tmp_path / "download.db").write_bytes(shown[1])
+    with connect(tmp_path / "download.db") as download:
+        assert (download.head(), download.verify()) == (head, [])
+    assert shown[1][18:20] == b"\1\1", "a file with a write-ahead log cannot be opened where nothing may be written"
+
+
+def test_verify_keeps_nobody_waiting(file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    copies = tmp_path / "copies"
+    copies.mkdir()
+    monkeypatch.setattr(tempfile, "tempdir", str(copies))
+    with connect(file) as registry, SQLiteRegistry(str(file), wait_seconds=0.1) as other:
+
+        def submitting(audit: Audit) -> list[str]:
+            assert next(copies.iterdir()).stat().st_mode & 0o777 == 0o700
+            other.submit(samples.audit(f"while {audit.model.id}"), recorded_at=NOW)
+            return []
+
+        assert registry.verify(rejudge=submitting) == []
+        assert registry.head().seq == 7
+        with registry.reading():
+            assert registry.verify() == [], "within a transaction it is that one"
+        with registry.appending():
+            assert registry.verify() == []
+    assert list(copies.iterdir()) == []
+
+
+@pytest.mark.parametrize("room", [0, 40_000])
+def test_no_room_for_the_copy_that_is_verified(
+    file: Path, room: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    copies = tmp_path / "copies"
+    copies.mkdir()
+    monkeypatch.setattr(tempfile, "tempdir", str(copies))
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    with connect(file) as registry:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (room, hard))
+        try:
+            with pytest.raises(UserError, match="has no room for it: let TMPDIR name another folder") as full:
+                registry.verify()
+        finally:
+            resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+        assert (full.value.exit_code, str(copies) in str(full.value)) == (4, True)
+        assert list(copies.iterdir()) == []
+        assert registry.verify() == []
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "none"))
+    with connect(file) as registry, pytest.raises(UserError, match=r"no folder can be made .* TMPDIR") as none:
+        registry.verify()
+    assert none.value.exit_code == 4
+
+
+def test_what_breaks_while_it_is_open_is_found(file: Path) -> None:
+    """The copy that is verified shows it too."""
+    content = file.read_bytes()
+    for broken in (content[: len(content) // 2], content[:4096] + os.urandom(4096) + content[8192:]):
+        with connect(file) as registry:
+            file.write_bytes(broken)
+            try:
+                problems = registry.verify()
+            except UserError as error:
+                assert error.exit_code == 5  # noqa: PT017
+            else:
+                assert problems
+        file.write_bytes(content)
+
+
+def test_another_thread_is_told_to_open_its_own(file: Path) -> None:
+    said = []
+
+    def ask(act: Callable[[], object]) -> None:
+        try:
+            act()
+        except UserError as error:
+            said.append((error.exit_code, "was opened in another thread" in str(error)))
+
+    with connect(file) as registry:
+        acts = (registry.query_all, registry.verify, registry.close,
+                partial(registry.submit, samples.audit("new"), recorded_at=NOW))  # fmt: skip
+        for act in acts:
+            thread = threading.Thread(target=ask, args=(act,))
+            thread.start()
+            thread.join()
+        assert said == [(2, True)] * len(acts)
+        assert registry.head().seq == 4

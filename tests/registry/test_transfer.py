@@ -1,16 +1,22 @@
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import pytest
+from click.testing import CliRunner
 
+from glassalpha_action.cli import registry as cli
 from glassalpha_action.documents import UserError
+from glassalpha_action.policy.rejudge import rejudge
+from glassalpha_action.records import Audit
 from glassalpha_action.registry import Registry, Supersedes, connect
+from glassalpha_action.registry import merge as merging
+from glassalpha_action.registry.merge import merge
 from glassalpha_action.registry.transfer import migrate
 from glassalpha_action.vocabulary import Status
 from tests import samples
-from tests.registry import server
+from tests.registry import judged, server
 from tests.registry.backends import HOSTILE, NOW, fill
 
 
@@ -74,6 +80,70 @@ def test_a_damaged_source_copies_nothing(source: Registry, opener: Callable[[], 
         with pytest.raises(UserError, match="record 5 of the registry is damaged") as refused:
             migrate(broken, target)
         assert (refused.value.exit_code, target.head().seq) == (5, 0)
+
+
+X1, X2, X3 = (judged.audit("m", status) for status in (Status.BLOCKED, Status.PASSED, Status.REVIEW))
+Y1, Y2 = judged.audit("n", Status.PASSED, "2025-01-06"), judged.audit("n", Status.BLOCKED, "2025-01-05")
+Audits = Sequence[tuple[Audit, Audit | None]]
+
+
+def holding(path: Path, audits: Audits) -> Registry:
+    """A registry of audits, each with the one that it corrects."""
+    registry = connect(path, create=True)
+    for audit, wrong in audits:
+        supersedes = Supersedes(wrong.audit_id, "wrong data") if wrong else None
+        registry.submit(audit, recorded_at=NOW, supersedes=supersedes)
+    return registry
+
+
+@pytest.mark.parametrize(("ours", "theirs", "records"), [
+    pytest.param([(X1, None), (X2, X1)], [(X1, None), (X3, X1)], (2, 2), id="two corrections of one audit"),
+    pytest.param([(Y2, None)], [(Y1, None), (Y2, Y1)], (1, 2), id="a correction that is none in the other"),
+    pytest.param([(Y1, None), (Y2, Y1)], [(Y2, None)], (2, 1), id="the other way round"),
+    pytest.param([(Y1, None), (Y2, Y1)], [(Y2, None), (Y1, Y2)], (2, 1), id="each corrects the other"),
+    pytest.param([(X1, None), (X2, None), (X3, X1)], [(X1, None), (X2, None), (X3, X2)], (3, 3), id="another audit"),
+])  # fmt: skip
+def test_registries_that_correct_an_audit_differently_are_not_merged(
+    tmp_path: Path, opener: Callable[[], Registry], ours: Audits, theirs: Audits, records: tuple[int, int]
+) -> None:
+    with holding(tmp_path / "a.db", ours) as one, holding(tmp_path / "b.db", theirs) as other, opener() as united:
+        with pytest.raises(UserError) as refused:
+            merge(one, other, united, at=NOW, by="ada")
+        said = str(refused.value)
+        assert (refused.value.exit_code, united.head().seq) == (2, 0)
+        assert f"record {records[0]} of {one.name}" in said
+        assert f"record {records[1]} of {other.name}" in said
+        assert len(said.splitlines()) == 1
+
+
+@pytest.mark.parametrize(("ours", "theirs", "stands"), [
+    ([(X1, None), (X2, X1)], [(X1, None), (X2, X1), (X3, X2)], [X3]),
+    ([(X1, None), (X2, X1), (X3, X2)], [(X1, None), (X2, X1)], [X3]),
+    ([(X1, None)], [(Y1, None), (X1, None), (Y2, Y1), (X2, X1)], [X2, Y2]),
+    ([(X3, None)], [(X1, None), (X2, X1)], [X3, X2]),
+])  # fmt: skip
+def test_corrections_survive_a_merge(
+    tmp_path: Path, opener: Callable[[], Registry], ours: Audits, theirs: Audits, stands: list[Audit]
+) -> None:
+    with holding(tmp_path / "a.db", ours) as one, holding(tmp_path / "b.db", theirs) as other, opener() as united:
+        merge(one, other, united, at=NOW, by="ada")
+        assert united.verify(rejudge=rejudge) == []
+        counting = united.query_all(latest=False)
+        assert [row.audit_id for row in counting] == [audit.audit_id for audit in stands]
+
+
+def test_a_merge_that_came_out_broken_is_said_to_be(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(merging, "_require_one_correction", lambda *_: None)
+    first, second = [(X1, None), (X2, X1)], [(X1, None), (X3, X1)]
+    with holding(tmp_path / "a.db", first), holding(tmp_path / "b.db", second), pytest.raises(UserError) as refused:
+        CliRunner().invoke(
+            cli.registry,
+            ["merge", *(str(tmp_path / name) for name in ("a.db", "b.db")), "--into", str(tmp_path / "c.db")],
+            catch_exceptions=False,
+            standalone_mode=False,
+        )
+    assert (refused.value.exit_code, "record 3: it supersedes" in str(refused.value)) == (5, True)
+    assert not (tmp_path / "c.db").exists()
 
 
 def test_a_copy_that_is_none_is_found(

@@ -134,9 +134,9 @@ def test_tampering_is_found(file: Path, change: Tamper | str, first: str) -> Non
 
 @pytest.mark.parametrize(("change", "first"), [
     ("DROP VIEW standing; CREATE VIEW standing AS SELECT * FROM audits WHERE status = 'PASSED'",
-     "the view standing does not show what it should: it was altered"),
+     "its schema was altered: standing"),
     ("DROP VIEW inventory; CREATE VIEW inventory AS SELECT * FROM models WHERE model_id = 'none'",
-     "the view inventory does not show what it should: it was altered"),
+     "its schema was altered: inventory"),
     ("DROP TRIGGER audits_no_update", "its schema was altered: audits_no_update"),
     (("PRAGMA writable_schema = ON; UPDATE sqlite_master SET sql = replace(sql, 'main or', 'main and') "
       "WHERE name = 'audits'"), "its schema was altered: audits"),

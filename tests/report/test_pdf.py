@@ -3,13 +3,18 @@ import re
 import shutil
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
+import weasyprint
 
+from glassalpha_action import shipped
 from glassalpha_action.records import Audit
 from glassalpha_action.report import render_html, render_markdown, render_pdf
+from glassalpha_action.report.html import template
 from glassalpha_action.report.pdf import fetcher
+from glassalpha_action.report.view import view
 from tests import samples
 from tests.report import audits
 
@@ -111,3 +116,37 @@ def test_the_same_audit_gives_the_same_bytes_in_any_process() -> None:
 def test_another_audit_gives_another_report() -> None:
     for render in (render_pdf, render_html, render_markdown):
         assert render(samples.audit()) != render(samples.audit(as_of="2025-01-06"))
+
+
+def test_a_number_of_rows_and_a_groups_size_are_never_broken(tmp_path: Path) -> None:
+    audit = audits.large()
+    many = {"n": 1_234_567}
+    verdicts = tuple(verdict.model_copy(update=many) for verdict in audit.verdicts)
+    measurements = tuple(m.model_copy(update=many) for m in audit.measurements)
+    seen = audit.model_copy(update={"verdicts": verdicts, "measurements": measurements})
+    text = tool("pdftotext", render_pdf(seen), tmp_path)
+    assert text.count("1,234,567") >= len(verdicts) + len(measurements)
+    assert not re.search(r"\(n\s*\n", text)
+
+
+def test_a_metric_of_several_lines_stays_together_at_the_end_of_a_page(tmp_path: Path) -> None:
+    section = next(
+        section
+        for section in view(audits.large()).sections
+        if section.metrics and len(section.metrics[0].lines) > 1 and section.metrics[0].definition
+    )
+    first = replace(section.metrics[0], definition="begin " + "and so on " * 12 + "finish")
+    table = template("parts.jinja").module.measurements(replace(section, metrics=(first,)))  # type: ignore[attr-defined]
+    style = (shipped.templates() / "report/pdf.css").read_text(encoding="utf-8")
+    split = []
+    for height in range(200, 256, 5):
+        page = f"<style>{style}</style><div style='height:{height}mm'></div><h2>Heading</h2>{table}"
+        pages = tool("pdftotext", weasyprint.HTML(string=page).write_pdf(), tmp_path).split("\f")[:-1]
+        here = [
+            number
+            for number, text in enumerate(pages)
+            for word in ("Heading", "begin", "finish", first.lines[-1].value)
+            if word in text
+        ]
+        split.append(len(set(here)) > 1)
+    assert split == [False] * len(split)

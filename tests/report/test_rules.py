@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import pytest
 
-from glassalpha_action.records import Change, Measurement, Requirement
+from glassalpha_action.records import Audit, Change, Measurement, Requirement
 from glassalpha_action.report import render_html, render_markdown
 from glassalpha_action.report.terminal import render_text
 from glassalpha_action.report.view import view
@@ -97,6 +99,37 @@ def test_the_terminal_wraps_its_notes_and_never_clips_them() -> None:
     text = render_text(samples.audit(notes=(note,)), 80)
     assert " ".join(note.split()) in " ".join(text.split())
     assert max(len(line) for line in text.splitlines()) <= 80
+
+
+def test_the_terminal_counts_as_the_report_does_and_gives_a_command_to_copy_whole() -> None:
+    unmet = Requirement(name="evidence: owner", met=False, message="Say the model's owner.")
+    failed = samples.verdict(samples.GAP, Outcome.FAIL)
+    missing = samples.verdict(samples.AUC, Outcome.MISSING, remediation="Audit rows of both labels.")
+    audit = samples.audit(verdicts=(failed, missing), requirements=(unmet,))
+    lines = render_text(audit, 80).splitlines()
+    assert lines[0].endswith("BLOCKED")
+    assert (
+        lines[1]
+        == f"  {view(audit).banner.why}"
+        == ("  1 of 2 gates failed, 1 was not measured and 1 requirement is not met.")
+    )
+    commands = [line.strip() for line in lines if "explain failed-gate" in line]
+    assert commands == ["glassalpha explain failed-gate demographic_parity_difference"]
+    assert [line.split(":")[0].strip() for line in lines if ": A" in line or "Fix:" in line] == ["Fix", "Next"]
+
+
+@pytest.mark.parametrize("render", [render_html, render_markdown])
+def test_what_needs_attention_begins_with_unmet_requirements_and_names_the_command(
+    render: Callable[[Audit], str],
+) -> None:
+    unmet = Requirement(name="evidence: owner", met=False, message="Say the model's owner.")
+    failed = samples.verdict(samples.GAP, Outcome.FAIL)
+    text = render(samples.audit(verdicts=(failed,), requirements=(unmet,)))
+    text = text[text.index("What needs attention") :]
+    assert text.index("Evidence: owner") < text.index("Demographic parity difference gate")
+    assert "glassalpha explain failed-gate demographic_parity_difference" in text.replace("\\_", "_")
+    alone = render(samples.audit(status=Status.BLOCKED, verdicts=(), requirements=(unmet,)))
+    assert "What needs attention" in alone
 
 
 def measured(metric: str, value: float | None, reason: str | None = None, **fields: object) -> Measurement:

@@ -1,7 +1,8 @@
 import pytest
 
-from glassalpha_action.records import Audit
+from glassalpha_action.records import Audit, Requirement
 from glassalpha_action.report.view import printable, view
+from glassalpha_action.report.words import UNMET
 from glassalpha_action.vocabulary import Outcome, Severity, Status
 from tests import samples
 from tests.report import audits
@@ -47,10 +48,42 @@ def test_the_sentence_of_each_status(audit: Audit, sentence: str) -> None:
 
 def test_an_unmet_requirement_stands_in_the_verdict_with_its_remedy() -> None:
     shown = view(audits.large())
-    assert "1 reproducibility requirement is not met" in shown.banner.sentence
+    assert "1 requirement is not met" in shown.banner.sentence
+    assert shown.unmet == (("Git commit required", UNMET, "Commit the change to `audit.yaml`, then audit again."),)
     assert [(look.word, text) for _, look, text in shown.requirements if look.word == "Not met"] == [
         ("Not met", "Commit the change to `audit.yaml`, then audit again.")
     ]
+
+
+def test_unmet_requirements_block_as_error_gates_do_where_anything_blocks() -> None:
+    unmet = tuple(Requirement(name=f"evidence: {name}", met=False, message="Say it.") for name in ("owner", "team"))
+    power = samples.verdict(samples.POWER, Outcome.FAIL, severity=Severity.warning)
+    gap = samples.verdict(samples.GAP, Outcome.FAIL)
+    both = samples.audit(verdicts=(gap, power), requirements=unmet)
+    assert view(both).banner.sentence == (
+        "Blocked: 2 of 2 gates failed and 2 requirements are not met. "
+        "1 error gate and 2 requirements block, 1 warning gate asks for review."
+    )
+    advised = samples.audit(status=Status.REVIEW, verdicts=(gap, power))
+    assert view(advised).banner.sentence == "Needs review: 2 of 2 gates failed.", "an advisory policy blocks nothing"
+
+
+def test_a_gate_without_a_value_has_no_advice_on_failing_and_a_failed_one_its_command() -> None:
+    missing = samples.verdict(samples.GAP, Outcome.MISSING, value=None, remediation=None)
+    failed = samples.verdict(samples.GAP, Outcome.FAIL, remediation=None)
+    gates = view(samples.audit(verdicts=(failed, missing))).attention
+    assert [(gate.step, gate.explain) for gate in gates] == [
+        (samples.ADVICE.fixes[0], "glassalpha explain failed-gate demographic_parity_difference"),
+        ("", ""),
+    ]
+
+
+def test_a_number_is_written_as_its_gate_writes_it() -> None:
+    error = samples.GAP.model_copy(update={"value": 0.1003, "exact": None})
+    verdict = samples.verdict(error, Outcome.FAIL)
+    shown = view(samples.audit(verdicts=(verdict,), measurements=(error,)))
+    assert shown.gates[0].value == "0.1003"
+    assert [line.value for s in shown.sections for metric in s.metrics for line in metric.lines] == ["0.1003"]
 
 
 def test_a_policy_that_does_not_apply_judges_nothing() -> None:

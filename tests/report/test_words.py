@@ -1,3 +1,5 @@
+import json
+
 import pytest
 
 from glassalpha_action.report import words
@@ -75,3 +77,29 @@ def test_the_first_sentence_of_a_definition() -> None:
     assert first_sentence("Mean of 0.5 vs. p. Range 0 to 1. Source.") == "Mean of 0.5 vs. p."
     assert first_sentence("One.\nTwo.") == "One."
     assert first_sentence("No stop at all") == "No stop at all"
+
+
+@pytest.mark.parametrize("text", ["=1+1", " =1", "+1+1", "-1+1", "@a", "\u00a0=1", "＝1", "-1e5x", "- 5"])
+def test_a_formula_gets_an_apostrophe(text: str) -> None:
+    assert words.cell(text) == "'" + text
+
+
+@pytest.mark.parametrize("text", ["-5", "-0.5", "1e-07", "credit", "", "3", "a=1", "é", "日本　語"])
+def test_a_number_or_a_word_does_not(text: str) -> None:
+    assert words.cell(text) == text
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [("a\x00b", "a\\x00b"), ("a\nb", "a\\nb"), ("\t=1", "'\\t=1"), ("\u202e=1", "\\u202e=1"), ("\ud800", "\\ud800")],
+)
+def test_a_cell_is_one_line_without_hidden_characters(text: str, shown: str) -> None:
+    assert words.cell(text) == shown
+
+
+def test_json_in_a_script_cannot_end_it_and_is_json() -> None:
+    text = words.script_json({"name": "</script><!--<script>&"})
+    assert not set("<>&") & set(text)
+    assert json.loads(text) == {"name": "</script><!--<script>&"}
+    with pytest.raises(ValueError, match="not JSON compliant"):
+        words.script_json([float("nan")])

@@ -10,7 +10,7 @@
 
   // ---- table -------------------------------------------------------------------------------------------------------
   const collate = new Intl.Collator("en", { numeric: true, sensitivity: "base" }).compare;
-  const grade = ["BLOCKED", "REVIEW", "NO_POLICY", "PASSED"];
+  const grade = ["BLOCKED", "NO_POLICY", "REVIEW", "PASSED"];
 
   function sortValue(row, column, key) {
     const cell = row.cells[column];
@@ -103,7 +103,7 @@
   const figures = {
     trend() {
       const months = read("trend");
-      const there = ["PASSED", "NO_POLICY", "REVIEW", "BLOCKED"].filter(status => months.some(([, counts]) => counts[status]));
+      const there = ["PASSED", "REVIEW", "NO_POLICY", "BLOCKED"].filter(status => months.some(([, counts]) => counts[status]));
       const data = there.map(status => ({
         type: "bar", name: words[status], x: months.map(([month]) => month), y: months.map(([, counts]) => counts[status]),
         marker: { color: colour(`${tones[status]}-fill`) }, hovertemplate: `%{y} ${words[status].toLowerCase()}<extra></extra>`,
