@@ -32,8 +32,8 @@ def _options(command: F) -> F:
         click.option("--reports", type=FOLDER, default=CACHE, show_default=True,
                      help="Where reports are kept, so that an unchanged model's is not made again."),
         click.option("--out", type=FOLDER, default=Path("build/portal"), show_default=True,
-                     help="Where the site goes. A portal that is there is replaced once the new one is whole; what else "
-                          "lies at the top of that folder stays."),
+                     help="Where the site goes. A portal that is there is replaced once the new one is whole; what "
+                          "else lies at the top of that folder stays."),
         database_option,
     ):  # fmt: skip
         command = add(command)

@@ -40,6 +40,7 @@ CARD = (
     ("intended_use", "Intended use"),
     ("limitations", "Limitations"),
 )
+PROSE = {"intended_use", "limitations"}
 ABOVE = {Comparison.greater_than, Comparison.greater_than_or_equal}
 BELOW = {Comparison.less_than, Comparison.less_than_or_equal}
 
@@ -265,8 +266,10 @@ def _thinned(points: tuple[tuple[float, float], ...]) -> list[int]:
 
 
 def _card(audit: Audit) -> list[tuple[str, str]]:
-    declared = [(words, getattr(audit.model, field)) for field, words in CARD]
-    return [("Model id", short(audit.model.id, 200))] + [(words, value or "not declared") for words, value in declared]
+    declared = [(field, words, getattr(audit.model, field) or "not declared") for field, words in CARD]
+    return [("Model id", short(audit.model.id, 200))] + [
+        (words, value if field in PROSE else short(value, 160)) for field, words, value in declared
+    ]
 
 
 def _digests(audit: Audit) -> list[tuple[str, str]]:

@@ -83,7 +83,10 @@ def _waived(model: Model) -> int:
 
 
 def _attention(portfolio: Portfolio) -> list[tuple[Model, list[str], int, int]]:
-    """Models that did not pass, the worst first: each with its reasons, its age in days and how many gates are waived."""
+    """Models that did not pass, the worst first: each with its reasons, its age in days and its number of waived gates.
+
+    Blocked models stand before those without policy, and these before those for review.
+    """
     found = [
         (model, _reasons(model), portfolio.age(model), _waived(model))
         for model in portfolio.models

@@ -23,7 +23,10 @@ class Line:
 
     @property
     def ends(self) -> str:
-        """When it ends, seen from the portal's day: an audit may be older than the waiver is long; a refused one never began."""
+        """When it ends, seen from the portal's day; empty for a refused one, which never began.
+
+        An audit may be older than the waiver is long.
+        """
         if self.waiver.look == rules.STATES["refused"]:
             return ""
         if self.days < 0:

@@ -44,10 +44,15 @@ def test_a_block_that_fails_leaves_the_old_folder_whole(tmp_path: Path, error: t
     place = tmp_path / "site"
     make(place, "one")
     before = files(place)
-    with pytest.raises(error), replaced(place, LISTING) as new:
-        (new / "index.html").write_text("half", encoding="utf-8")
-        assert files(place) == before
-        raise error
+
+    def half() -> None:
+        with replaced(place, LISTING) as new:
+            (new / "index.html").write_text("half", encoding="utf-8")
+            assert files(place) == before
+            raise error
+
+    with pytest.raises(error):
+        half()
     assert files(place) == before
     assert [path.name for path in tmp_path.iterdir()] == ["site"]
 
@@ -134,7 +139,7 @@ def test_a_folder_that_cannot_be_renamed_stays_as_it_was(tmp_path: Path, monkeyp
         return rename(path, to)
 
     monkeypatch.setattr(Path, "rename", busy)
-    with pytest.raises(UserError, match="cannot be renamed .*busy"):
+    with pytest.raises(UserError, match=r"cannot be renamed .*busy"):
         make(place, "two")
     assert files(place) == before
     assert [path.name for path in tmp_path.iterdir()] == ["site"]

@@ -13,6 +13,7 @@ from playwright.sync_api import Browser, Page, sync_playwright
 
 from glassalpha_action.cli.portal import build
 from glassalpha_action.records import sealed
+from glassalpha_action.report import render_html
 from glassalpha_action.vocabulary import Status
 from tests import samples
 from tests.pages.portfolios import HOSTILE, hostile_audit, registry
@@ -134,9 +135,9 @@ def test_the_table_sorts_by_click_and_by_keyboard_and_says_so(seen: Seen) -> Non
 
 
 def test_sorting_by_status_puts_the_gravest_first(seen: Seen) -> None:
-    page = seen.open("models/index.html?q=model_&sort=status")
+    page = seen.open("models/index.html?find=model_&sort=status")
     shown = page.locator("#ga-models tbody tr:not([hidden]) td:nth-child(3)").all_inner_texts()
-    assert shown == ["Blocked"] * 3 + ["Needs review"] * 3 + ["No policy"] * 3 + ["Passed"] * 3
+    assert shown == ["Blocked"] * 3 + ["No policy"] * 3 + ["Needs review"] * 3 + ["Passed"] * 3
 
 
 def test_filters_join_are_counted_and_live_in_the_address(seen: Seen) -> None:
@@ -149,7 +150,7 @@ def test_filters_join_are_counted_and_live_in_the_address(seen: Seen) -> None:
     assert page.inner_text("[data-ga-shown]") == f"1 of {total} models"
     page.reload()
     assert [text.split("\n")[0] for text in seen.rows()] == ["model_11"]
-    page.fill("[name=q]", "nothing like it")
+    page.fill("[name=find]", "nothing like it")
     assert page.is_visible("[data-ga-none]")
     page.click("[data-ga-clear]")
     page.wait_for_function("document.querySelector('[data-ga-none]').hidden")
@@ -158,9 +159,18 @@ def test_filters_join_are_counted_and_live_in_the_address(seen: Seen) -> None:
 
 
 def test_an_address_from_outside_cannot_do_more_than_filter(seen: Seen) -> None:
-    seen.open("index.html?q=<img src=x onerror=alert(1)>&status=__proto__&sort=constructor&team='>")
+    seen.open("index.html?find=<img src=x onerror=alert(1)>&status=__proto__&sort=constructor&team='>")
     assert seen.complaints == []
     assert seen.outside == []
+
+
+def test_a_gate_on_the_first_page_leads_to_the_models_that_fail_it(seen: Seen) -> None:
+    page = seen.open("index.html")
+    page.click(".ga-bars a[href*=find] >> nth=0")
+    page.wait_for_load_state("load")
+    assert "?find=" in page.url
+    assert 0 < len(seen.rows()) < 14 + len(HOSTILE)
+    assert not page.is_checked("#__search"), "the search of the whole site does not open over the table"
 
 
 def test_a_status_card_leads_to_its_models(seen: Seen) -> None:
@@ -215,4 +225,48 @@ def test_printing_is_dark_on_white_in_the_dark_scheme_too(browser: Browser, port
         assert page.evaluate(colour.format("h1", "color")) == "rgb(29, 39, 51)"
         assert page.evaluate(colour.format("body", "backgroundColor")) in {"rgb(255, 255, 255)", "rgba(0, 0, 0, 0)"}
         assert not page.is_visible(".md-header")
+        assert page.is_visible(".ga-foot")
+        size = "parseFloat(getComputedStyle(document.querySelector('{}')).fontSize)"
+        assert page.evaluate(f"{size.format('.ga-gates small')} < {size.format('.ga-gates td')}")
         assert page.pdf(format="A4").startswith(b"%PDF-")
+
+
+def test_links_of_the_dark_scheme_have_its_own_colour(browser: Browser, portal: Path) -> None:
+    for seen in look(browser, portal, 1280, "dark"):
+        page = seen.open("index.html")
+        colour = page.evaluate("getComputedStyle(document.querySelector('.ga-list a')).color")
+        assert colour == "rgb(143, 185, 242)"
+
+
+def test_a_narrow_window_shows_tables_whole(browser: Browser, portal: Path) -> None:
+    inside = (
+        "cell => cell.getBoundingClientRect().right <= cell.closest('.ga-scroll').getBoundingClientRect().right + 1"
+    )
+    for seen in look(browser, portal, 390, "light"):
+        for path, cells in (
+            ("models/index.html?find=model_", "#ga-models tbody tr:not([hidden]) td:nth-child(5)"),
+            ("policies/index.html?", ".ga-policies tr:has(a[href*=sample]) td:last-child"),
+            ("models/waived_v1/index.html", ".ga-waivers td, .ga-gates td"),
+        ):
+            page = seen.open(path)
+            found = page.locator(cells)
+            assert found.count() > 0, path
+            assert found.evaluate_all(f"cells => cells.every({inside})"), path
+
+
+@pytest.mark.parametrize(("width", "stacked"), [(390, True), (1280, False)])
+def test_a_report_in_a_narrow_window_stacks_its_gates_and_waivers(
+    browser: Browser, tmp_path: Path, axe: Path, width: int, stacked: bool
+) -> None:
+    (tmp_path / "report.html").write_text(render_html(waived()), encoding="utf-8")
+    for seen in look(browser, tmp_path, width, "light"):
+        page = seen.open("report.html")
+        for table in ("gates", "waivers"):
+            cells = page.locator(f".{table} td:visible")
+            assert cells.count() > 5
+            assert cells.evaluate_all("cells => cells.every(cell => cell.getBoundingClientRect().right <= innerWidth)")
+            label = f"getComputedStyle(document.querySelector('.{table} td:nth-child(4)'), '::before').content"
+            assert (page.evaluate(label) != "none") is stacked
+        page.evaluate(axe.read_text(encoding="utf-8"))
+        found = page.evaluate("axe.run(document, {runOnly: ['wcag2a', 'wcag2aa'], preload: false})")
+        assert [(v["id"], v["nodes"][0]["html"][:200]) for v in found["violations"]] == []

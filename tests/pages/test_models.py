@@ -86,6 +86,30 @@ def test_groups_of_a_metric_that_is_not_about_fairness_are_left_to_the_report() 
     assert "<caption>" not in page(measurements=(power,))
 
 
+def test_provenance_names_every_digest_and_the_requirements_that_are_met() -> None:
+    needs = (Requirement(name="seed_required", met=True, message="It is 42."),
+             Requirement(name="strict_mode", met=False, message="Run with --strict."))  # fmt: skip
+    found = samples.audit(requirements=needs)
+    body = model_page(model(found), portfolio(model(found))).body
+    part = body[body.index('id="provenance"') : body.index('id="downloads"')]
+    known = found.provenance
+    for digest in (known.model_sha256, known.data_sha256, known.config_sha256, known.predictions_sha256, found.audit_id,
+                   known.policy_sha256 or samples.POLICY.sha256):  # fmt: skip
+        assert digest is None or digest in part
+    assert "<dt>Requirements met<dd>Seed required</dl>" in part
+
+
+def test_an_identifier_breaks_after_its_underscores_and_a_gates_name_is_not_cut() -> None:
+    long = "Statistical power for the detection of bias"
+    found = samples.audit("credit_v2", verdicts=(samples.verdict(samples.AUC, Outcome.PASS, gate=long),))
+    body = model_page(model(found), portfolio(model(found))).body
+    assert '<h1 id="content">credit_<wbr>v2' in body
+    assert f"<th>{long}" in body[body.index('id="history"') :]
+    assert (
+        "<script" not in model_page(model(samples.audit("<script>_x")), portfolio(model(found))).body.split("</h1>")[0]
+    )
+
+
 def test_an_unmet_requirement_says_how_to_meet_it() -> None:
     body = page(requirements=(Requirement(name="seed_required", met=False, message="Set random_seed."),))
     assert "Seed required" in body

@@ -4,7 +4,10 @@ import json
 import re
 from pathlib import Path
 
+import pytest
+
 from glassalpha_action.pages.downloads import models_json
+from glassalpha_action.pages.policies import policies, policies_page, policy_page
 from glassalpha_action.pages.portfolio import models_page, portfolio_page, search_text
 from glassalpha_action.records import Requirement
 from glassalpha_action.registry import connect
@@ -66,7 +69,7 @@ def test_an_unmet_requirement_counts_among_the_failed_gates_wherever_these_are_n
     audits = [samples.audit(f"m{k}", Status.BLOCKED, verdicts=(), requirements=(need,)) for k, need in enumerate(unmet)]
     body = portfolio_page(portfolio(*map(model, audits))).body
     gates = body[body.index('id="gates"') : body.index('id="all-models"')]
-    assert re.findall(r'<a href="\?q=([^"#]*)#all-models">([^<]*)</a>.*?ga-count">(\d+)', gates, re.DOTALL) == [
+    assert re.findall(r'<a href="\?find=([^"#]*)#all-models">([^<]*)</a>.*?ga-count">(\d+)', gates, re.DOTALL) == [
         ("Seed%20required", "Seed required", "1")
     ]
     with connect(registry(tmp_path / "registry.db", audits)) as opened:
@@ -98,3 +101,38 @@ def test_the_trend_counts_each_model_once_a_month_by_its_latest_audit() -> None:
     rows = re.findall(r"<tr><th[^>]*>(\d{4}-\d\d)<td>(\d+)<td>(\d+)<td>(\d+)<td>(\d+)<td>([\d.]+)%", body)
     assert rows == [("2024-11", "1", "0", "0", "0", "100.0"), ("2024-12", "1", "0", "0", "0", "100.0"),
                     ("2025-01", "1", "0", "1", "0", "50.0")]  # fmt: skip
+
+
+def test_a_policy_whose_review_is_overdue_needs_attention_and_is_marked_in_the_list() -> None:
+    passed = model(samples.audit(status=Status.PASSED))
+    late, due = portfolio(passed, as_of="2025-04-03"), portfolio(passed, as_of="2025-04-01")
+    front = portfolio_page(late).body
+    assert "The policy was to be reviewed by 2025-04-01, 2 days ago." in front
+    assert "Every model passes the gates of its policy." in front
+    assert 'href="policies/sample-policy/1.0/index.html"' in front
+    for body in (policies_page(late).body, policy_page(policies(late)[0], late).body):
+        assert (
+            '2025-04-01 <span class="ga-s ga-review">overdue</span> <small class="ga-quiet">by 2 days</small>' in body
+        )
+    for body in (portfolio_page(due).body, policies_page(due).body, policy_page(policies(due)[0], due).body):
+        assert "overdue" not in body.lower()
+
+
+@pytest.mark.parametrize("next_review", [None, "<b>soon</b>", "2025-13-01"])
+def test_a_review_without_a_day_is_not_overdue(next_review: str | None) -> None:
+    policy = samples.POLICY.model_copy(update={"next_review": next_review})
+    held = portfolio(model(samples.audit(policy=policy)))
+    for body in (portfolio_page(held).body, policies_page(held).body):
+        assert "overdue" not in body.lower()
+        assert "<b>soon" not in body
+
+
+def test_a_waived_gate_is_told_beside_whatever_else_needs_attention() -> None:
+    waiver_of = samples.verdict(samples.AUC, Outcome.WAIVED, message="Below, as W-1 allows.")
+    error = samples.verdict(samples.GAP, Outcome.FAIL, message="Too wide.")
+    warning = samples.verdict(samples.GAP, Outcome.FAIL, severity=Severity.warning, message="Rather wide.")
+    for other, first in ((error, "Too wide."), (warning, "Below, as W-1 allows.")):
+        body = portfolio_page(portfolio(model(samples.audit(verdicts=(other, waiver_of))))).body
+        listed = body[body.index('id="attention"') : body.index('id="teams"')]
+        assert "1 gate waived" in listed
+        assert f"{first} <span" in listed

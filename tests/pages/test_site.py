@@ -60,6 +60,7 @@ OURS = {
     "time",
     "tr",
     "ul",
+    "wbr",
 }
 
 

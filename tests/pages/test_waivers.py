@@ -40,6 +40,13 @@ def test_a_waiver_that_ends_soon_or_has_ended_since_the_audit_stands_out(expires
     assert ('class="ga-s ga-review"' in page) is soon
 
 
+def test_a_refused_waiver_does_not_end() -> None:
+    audit = samples.audit(waivers=(waiver("refused", expires="2025-03-20"),))
+    page = waivers_page(portfolio(model(audit))).body
+    assert "2025-03-20" in page
+    assert "ends in" not in page
+
+
 def test_without_any_it_says_where_they_come_from() -> None:
     for held in (portfolio(), portfolio(model(samples.audit()))):
         page = waivers_page(held).body

@@ -1,6 +1,7 @@
 import pytest
 
 from glassalpha_action.records import Audit, Requirement
+from glassalpha_action.report import background
 from glassalpha_action.report.view import printable, view
 from glassalpha_action.report.words import UNMET
 from glassalpha_action.vocabulary import Outcome, Severity, Status
@@ -156,6 +157,13 @@ def test_the_limits_name_what_was_not_measured_what_is_small_and_what_is_uncerta
     assert limits["Warnings about the data"] == ("12 rows are duplicates.",)
     assert "Not for approval" not in limits
     assert {limit.title for limit in view(audits.dev()).limits} >= {"Not for approval", "Not enforced"}
+
+
+def test_a_policy_that_was_not_reviewed_in_time_limits_the_evidence() -> None:
+    title = "Policy not reviewed in time"
+    late = {limit.title: limit.sentences for limit in background.limits(samples.audit(as_of="2025-04-02"))}
+    assert late[title][0].startswith("Sample Policy was to be reviewed by 2025-04-01, 1 day before this audit:")
+    assert title not in {limit.title for limit in background.limits(samples.audit(as_of="2025-04-01"))}
 
 
 def test_provenance_says_what_was_not_recorded() -> None:

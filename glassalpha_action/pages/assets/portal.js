@@ -18,6 +18,7 @@
     return cell.dataset.v ?? cell.textContent.trim();
   }
 
+  // What is looked for in the table is not named `q` in the address: Material opens its own search for that.
   function table(form) {
     const shown = document.getElementById(form.dataset.gaFilter);
     const body = shown.tBodies[0];
@@ -28,7 +29,7 @@
     const output = document.querySelector(`[data-ga-shown="${shown.id}"]`);
 
     function filter() {
-      const words = form.q.value.toLowerCase().split(/\s+/).filter(Boolean);
+      const words = form.find.value.toLowerCase().split(/\s+/).filter(Boolean);
       const status = form.status.value, team = form.team.value;
       let count = 0;
       for (const { row, text } of rows) {
@@ -53,7 +54,7 @@
 
     function remember() {
       const query = new URLSearchParams();
-      for (const name of ["q", "status", "team"]) if (form[name].value) query.set(name, form[name].value);
+      for (const name of ["find", "status", "team"]) if (form[name].value) query.set(name, form[name].value);
       if (state.sort) query.set("sort", state.sort);
       if (state.sort && state.dir === "descending") query.set("dir", "desc");
       const text = query.toString();
@@ -76,7 +77,7 @@
       });
     }
     const query = new URLSearchParams(location.search);
-    for (const name of ["q", "status", "team"]) if (query.has(name)) form[name].value = query.get(name);
+    for (const name of ["find", "status", "team"]) if (query.has(name)) form[name].value = query.get(name);
     if (heads.some(head => head.dataset.key === query.get("sort"))) {
       state.sort = query.get("sort");
       state.dir = query.get("dir") === "desc" ? "descending" : "ascending";
@@ -177,7 +178,7 @@
 
   // A table that is wider than its place can be scrolled with the keyboard too.
   function reachable() {
-    each(".ga-scroll", place => {
+    each(".ga-scroll, .md-typeset__scrollwrap", place => {
       const wide = place.scrollWidth > place.clientWidth + 1;
       const named = place.closest("section")?.querySelector("h2,h3") ?? [...document.querySelectorAll("h1,h2,h3")].findLast(
         head => head.compareDocumentPosition(place) & Node.DOCUMENT_POSITION_FOLLOWING);
@@ -188,6 +189,7 @@
   }
   reachable();
   addEventListener("resize", reachable);
+  addEventListener("load", reachable);
   each("form[data-ga-filter]", table);
   each("[data-ga-table]", numbers);
   if (document.querySelector("[data-ga-chart]")) charts();
