@@ -38,6 +38,9 @@ PLACE = "assets/glassalpha"
 SHARED_DEPTH = 2
 # Material writes a heading of its own above a body that has none.
 TITLE, BODY = "glassalpha:title", "<h1>glassalpha:body</h1>"
+# What Material repeats in every page: what sets the colours goes into a file, what opens tabs has none to open.
+PALETTE = re.compile(r"<script>(var palette=.*?)</script>")
+TABS = re.compile(r"<script>var target=.*?</script>\n?")
 REPORTS = ("html", "pdf")
 
 
@@ -87,6 +90,7 @@ class PortalPlugin(BasePlugin[PortalConfig]):  # type: ignore[no-untyped-call]
         config.copyright = site.footer(portfolio)
         self.as_of = portfolio.as_of
         self.shells: dict[int, list[str]] = {}
+        self.palette = ""
         for path, content in made.items():
             if files.get_file_from_path(path) is not None:
                 raise PluginError(
@@ -131,13 +135,17 @@ class PortalPlugin(BasePlugin[PortalConfig]):  # type: ignore[no-untyped-call]
         if made is None or depth < SHARED_DEPTH:
             return compact(output)
         if not self.shells[depth]:
-            self.shells[depth] = re.split(f"({TITLE}|{BODY})", compact(output))
+            frame, inline = compact(TABS.sub("", output)), f'<script src="{"../" * depth}{PLACE}/palette.js"></script>'
+            self.palette = (PALETTE.findall(frame) or [""])[0]
+            self.shells[depth] = re.split(f"({TITLE}|{BODY})", PALETTE.sub(inline, frame))
         filled = {TITLE: html.escape(made.title), BODY: made.body}
         return "".join(filled.get(part, part) for part in self.shells[depth])
 
     @event_priority(-50)
     def on_post_build(self, *, config: MkDocsConfig) -> None:
         """Add the generated pages to the search index, and keep it as a script too, which a folder can load."""
+        if self.palette:
+            (Path(config.site_dir) / PLACE / "palette.js").write_text(self.palette, encoding="utf-8")
         place = Path(config.site_dir) / "search"
         if not (place / "search_index.json").is_file():
             return
