@@ -323,7 +323,8 @@ def query_rows(found: Sequence[Sequence[Any]]) -> list[Row]:
 def _row(cells: list[Any]) -> Row:
     cells[STATUS_AT] = STATUSES[cells[STATUS_AT]]
     cells[ENFORCED_AT] = bool(cells[ENFORCED_AT])
-    cells[METADATA_AT] = msgspec.json.decode(cells[METADATA_AT], type=dict[str, str])
+    told = cells[METADATA_AT]
+    cells[METADATA_AT] = msgspec.json.decode(told, type=dict[str, str]) if told != "{}" else {}
     return Row._make(cells)
 
 

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import date
 
+import pytest
+
+from glassalpha_action.documents import UserError
 from glassalpha_action.registry import Event, Registry, connect
 from glassalpha_action.vocabulary import Status
 from tests import samples
@@ -26,6 +30,15 @@ class Opener:
 
     def __call__(self) -> Registry:
         return connect(self.url, create=True, clock=lambda: TODAY)
+
+
+def refusal(call: Callable[[], object], code: int) -> str:
+    """The one sentence with which a call refuses, at this exit code."""
+    with pytest.raises(UserError) as caught:
+        call()
+    assert caught.value.exit_code == code, caught.value
+    assert len(str(caught.value).splitlines()) == 1
+    return str(caught.value)
 
 
 def fill(registry: Registry) -> None:

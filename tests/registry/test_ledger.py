@@ -11,14 +11,13 @@ import pytest
 
 from glassalpha_action import brevity
 from glassalpha_action.digests import canonical, sha256
-from glassalpha_action.documents import UserError
 from glassalpha_action.registry import chain, connect, history, ledger, rows
 from glassalpha_action.registry.patience import Patience, persist
 from glassalpha_action.registry.remote import RaceLostError, UnreachableError
 from glassalpha_action.registry.rows import Head
 from glassalpha_action.registry.sync import sync
 from tests.registry import judged
-from tests.registry.backends import NOW
+from tests.registry.backends import NOW, refusal
 from tests.registry.ledgers import AT_ONCE, bare, digest_of, entry, event, git, rewrite
 
 FIRST, SECOND, THIRD = entry("a"), entry("b", "2025-02-01"), event()
@@ -31,14 +30,6 @@ def remote(tmp_path: Path) -> Path:
 
 def append(remote: Path, *entries: ledger.Entry, branch: str = ledger.BRANCH) -> ledger.Appended:
     return ledger.append(str(remote), entries, recorded_at=NOW, branch=branch, patience=AT_ONCE)
-
-
-def refused(call: Callable[[], object], code: int) -> str:
-    with pytest.raises(UserError) as caught:
-        call()
-    assert caught.value.exit_code == code, caught.value
-    assert len(str(caught.value).splitlines()) == 1
-    return str(caught.value)
 
 
 def test_one_file_a_record_and_the_head(remote: Path) -> None:
@@ -168,7 +159,7 @@ def test_nothing_is_left_in_the_temporary_folder(remote: Path, tmp_path: Path, m
     monkeypatch.setattr("tempfile.tempdir", str(place))
     append(remote, FIRST)
     list(ledger.read(str(remote)))
-    refused(lambda: append(remote, FIRST, branch="a..b"), 2)
+    refusal(lambda: append(remote, FIRST, branch="a..b"), 2)
     assert list(place.iterdir()) == []
 
 
@@ -203,13 +194,13 @@ def test_a_branch_that_is_no_ledger_is_refused_and_left(remote: Path, name: str)
     append(remote, FIRST)
     rewrite(remote, HOSTILE[name])
     tip = git(remote, "rev-parse", ledger.BRANCH)
-    said = refused(lambda: append(remote, SECOND), 5)
+    said = refusal(lambda: append(remote, SECOND), 5)
     assert said.startswith("the ledger is broken") or "larger than" in said
-    refused(lambda: list(ledger.read(str(remote))), 5)
+    refusal(lambda: list(ledger.read(str(remote))), 5)
     assert git(remote, "rev-parse", ledger.BRANCH) == tip
 
 
-def test_a_submodule_is_refused(remote: Path) -> None:
+def test_a_submodule_is_refusal(remote: Path) -> None:
     append(remote, FIRST)
     rewrite(remote, "git update-index --add --cacheinfo 160000,$(git rev-parse HEAD),ledger/2025/sub")
     # `git add --all` would drop an entry without a folder, so that the tree is made by hand.
@@ -217,7 +208,7 @@ def test_a_submodule_is_refused(remote: Path) -> None:
     tree = git(remote, "ls-tree", tip) + f"\n160000 commit {tip}\tsub\n"
     forged = git(remote, "commit-tree", "-p", tip, "-m", "x", git(remote, "mktree", given=tree.encode()))
     git(remote, "update-ref", f"refs/heads/{ledger.BRANCH}", forged)
-    assert "holds sub," in refused(lambda: append(remote, SECOND), 5)
+    assert "holds sub," in refusal(lambda: append(remote, SECOND), 5)
 
 
 def plant(remote: Path, name: bytes, mode: bytes = b"100644") -> None:
@@ -246,7 +237,7 @@ def test_a_path_that_leads_elsewhere_is_refused_and_written_nowhere(
     monkeypatch.chdir(tmp_path / "place")
     before, tip = digest_of(remote), git(remote, "rev-parse", ledger.BRANCH)
     for call in (lambda: append(remote, SECOND), lambda: list(ledger.read(str(remote)))):
-        refused(call, 5)
+        refusal(call, 5)
     assert [path.name for path in (tmp_path / "place").rglob("*")] == ["tmp"]
     assert (digest_of(remote), git(remote, "rev-parse", ledger.BRANCH)) == (before, tip)
 
@@ -260,7 +251,7 @@ def test_a_ledger_of_a_later_version_is_not_touched(remote: Path, change: str) -
     rewrite(remote, change)
     before = git(remote, "rev-parse", ledger.BRANCH)
     for call in (lambda: append(remote, SECOND), lambda: list(ledger.read(str(remote)))):
-        assert "upgrade glassalpha-action" in refused(call, 2)
+        assert "upgrade glassalpha-action" in refusal(call, 2)
     assert git(remote, "rev-parse", ledger.BRANCH) == before
 
 
@@ -283,13 +274,13 @@ RECORDS = {
 def test_a_damaged_record_is_refused_on_reading(remote: Path, name: str) -> None:
     append(remote, FIRST, SECOND)
     rewrite(remote, "f=$(ls -d ledger/2025/01/05/*); " + RECORDS[name])
-    refused(lambda: list(ledger.read(str(remote))), 5)
+    refusal(lambda: list(ledger.read(str(remote))), 5)
 
 
-def test_a_huge_record_is_refused(remote: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_huge_record_is_refusal(remote: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     append(remote, FIRST, SECOND)
     monkeypatch.setattr(ledger, "RECORD_LIMIT", 5000)
-    assert "larger than 5,000 bytes" in refused(lambda: list(ledger.read(str(remote))), 5)
+    assert "larger than 5,000 bytes" in refusal(lambda: list(ledger.read(str(remote))), 5)
 
 
 @pytest.mark.parametrize(("identity", "at"), [
@@ -306,11 +297,11 @@ def test_no_record_names_a_path_of_its_own(identity: str, at: str) -> None:
     ("set parts/*; mv $1 x; mv $2 $1; mv x $2", "is not what its digest says"),
     ("for f in parts/*; do head -c 20000000 /dev/zero > $f; done", "larger than 16,777,216 bytes"),
 ])  # fmt: skip
-def test_a_part_that_is_not_what_records_name_is_refused(remote: Path, tmp_path: Path, change: str, says: str) -> None:
+def test_a_part_that_is_not_what_records_name_is_refusal(remote: Path, tmp_path: Path, change: str, says: str) -> None:
     append(remote, FIRST)
     rewrite(remote, change)
     with connect(tmp_path / "r.db", create=True) as registry:
-        assert re.search(says, refused(lambda: sync(str(remote), registry), 5))
+        assert re.search(says, refusal(lambda: sync(str(remote), registry), 5))
         assert registry.head().seq == 0
 
 
@@ -322,13 +313,13 @@ def test_no_record_is_added_whose_part_another_file_stands_for(remote: Path, cha
     append(remote, FIRST)
     rewrite(remote, change)
     tip = git(remote, "rev-parse", ledger.BRANCH)
-    assert "is not what its digest says" in refused(lambda: append(remote, SECOND), 5)
+    assert "is not what its digest says" in refusal(lambda: append(remote, SECOND), 5)
     assert git(remote, "rev-parse", ledger.BRANCH) == tip
     append(remote, THIRD)
 
 
 def test_a_record_without_its_parts_is_not_added(remote: Path) -> None:
-    assert "did not come with it" in refused(lambda: append(remote, replace(FIRST, parts={})), 5)
+    assert "did not come with it" in refusal(lambda: append(remote, replace(FIRST, parts={})), 5)
     assert git(remote, "branch") == ""
 
 
@@ -362,8 +353,8 @@ def test_a_part_that_could_not_be_read_again_never_gets_in(
     forged = rows.read_entry(canonical(record), {**parts, sha256(glossary): glossary})
     append(remote, forged)
     with connect(tmp_path / "r.db", create=True) as registry:
-        refused(lambda: registry.append_records([forged]), 5)
-        refused(lambda: sync(str(remote), registry), 5)
+        refusal(lambda: registry.append_records([forged]), 5)
+        refusal(lambda: sync(str(remote), registry), 5)
         assert registry.head().seq == 0
         registry.submit(audit, recorded_at=NOW)
         assert registry.verify() == []
@@ -390,11 +381,11 @@ def test_only_new_parts_are_fetched(remote: Path, tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("branch", ["", "-f", "a b", "a..b", "a.lock", "/a", "a/", "a\n", "a~1", "@{u}", "x" * 300])
 def test_a_branch_that_git_would_not_take(remote: Path, branch: str) -> None:
-    refused(lambda: append(remote, FIRST, branch=branch), 2)
+    refusal(lambda: append(remote, FIRST, branch=branch), 2)
 
 
 def test_no_ledger_yet(remote: Path) -> None:
-    assert "so no ledger yet" in refused(lambda: list(ledger.read(str(remote))), 2)
+    assert "so no ledger yet" in refusal(lambda: list(ledger.read(str(remote))), 2)
 
 
 def test_waits_grow_with_full_jitter_and_end(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -414,13 +405,13 @@ def test_waits_grow_with_full_jitter_and_end(monkeypatch: pytest.MonkeyPatch) ->
         raise RaceLostError("fetch first")
 
     patient = Patience(attempts=14, sleep=sleep, uniform=uniform, clock=lambda: now[0])
-    assert "after 14 attempts" in refused(lambda: persist(lose, "not recorded", patient), 4)
+    assert "after 14 attempts" in refusal(lambda: persist(lose, "not recorded", patient), 4)
     assert ceilings[:4] == [0.5 * 1.5**k for k in range(1, 5)]
     assert ceilings[12:] == [60, 60]
     assert waits == [ceiling / 2 for ceiling in ceilings[:13]]
     bounded = Patience(seconds=20, sleep=sleep, uniform=lambda _, high: high, clock=lambda: now[0])
     began = now[0]
-    refused(lambda: persist(lose, "not recorded", bounded), 4)
+    refusal(lambda: persist(lose, "not recorded", bounded), 4)
     assert 10 < now[0] - began <= 20
 
 
@@ -436,7 +427,7 @@ def test_failures_in_a_row_end_it_sooner_than_lost_races() -> None:
         raise UnreachableError("connection reset")
 
     patient = Patience(sleep=lambda _: None, uniform=uniform)
-    assert "connection reset" in refused(lambda: persist(fail, "not recorded", patient), 4)
+    assert "connection reset" in refusal(lambda: persist(fail, "not recorded", patient), 4)
     assert len(tries) == patient.failures
     assert ceilings[:7] == [2, 4, 8, 16, 32, 60, 60]
 
@@ -458,7 +449,7 @@ def hook(remote: Path, name: str, text: str) -> None:
 def test_a_refusal_is_not_retried_and_names_the_setting(remote: Path, tmp_path: Path, said: str, named: str) -> None:
     append(remote, FIRST)
     hook(remote, "pre-receive", f"echo x >> {tmp_path}/tries; echo '{said}' >&2; exit 1")
-    assert named in refused(lambda: append(remote, SECOND), 4)
+    assert named in refusal(lambda: append(remote, SECOND), 4)
     assert (tmp_path / "tries").read_text() == "x\n"
     assert list(ledger.read(str(remote))) == [FIRST]
 
@@ -466,14 +457,14 @@ def test_a_refusal_is_not_retried_and_names_the_setting(remote: Path, tmp_path: 
 def test_a_branch_that_is_checked_out_there_is_said_to_be(remote: Path, tmp_path: Path) -> None:
     append(remote, FIRST)
     git(tmp_path, "clone", "--quiet", "--branch", ledger.BRANCH, str(remote), "checkout")
-    said = refused(lambda: append(tmp_path / "checkout", SECOND), 4)
+    said = refusal(lambda: append(tmp_path / "checkout", SECOND), 4)
     assert "check another branch out, or name a bare repository" in said
     assert "contents: write" not in said
 
 
 def test_a_hook_that_always_rejects_is_given_up_with_its_words(remote: Path) -> None:
     hook(remote, "pre-receive", "echo 'say why \033[31min the message' >&2; exit 1")
-    said = refused(lambda: append(remote, FIRST), 4)
+    said = refusal(lambda: append(remote, FIRST), 4)
     assert "say why" in said
     assert "\033" not in said
 
@@ -495,10 +486,10 @@ def test_a_push_that_another_came_before_begins_again(remote: Path, tmp_path: Pa
 
 def test_git_that_is_not_installed(remote: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PATH", str(tmp_path))
-    assert "git is not installed" in refused(lambda: append(remote, FIRST), 4)
+    assert "git is not installed" in refusal(lambda: append(remote, FIRST), 4)
 
 
-def test_objects_that_git_finds_damaged_are_refused(remote: Path) -> None:
+def test_objects_that_git_finds_damaged_are_refusal(remote: Path) -> None:
     append(remote, FIRST)
     tip = git(remote, "rev-parse", ledger.BRANCH)
     blob = git(remote, "rev-parse", f"{tip}:head.json")
@@ -508,4 +499,4 @@ def test_objects_that_git_finds_damaged_are_refused(remote: Path) -> None:
     ).stdout.decode().strip()  # fmt: skip
     forged = git(remote, "commit-tree", "-p", tip, "-m", "x", tree)
     git(remote, "update-ref", f"refs/heads/{ledger.BRANCH}", forged)
-    refused(lambda: append(remote, SECOND), 5)
+    refusal(lambda: append(remote, SECOND), 5)

@@ -20,7 +20,7 @@ from glassalpha_action.registry.remote import TooLargeError
 from glassalpha_action.registry.rows import Head
 from glassalpha_action.registry.sync import sync
 from tests import samples
-from tests.registry.backends import NOW, Opener
+from tests.registry.backends import NOW, Opener, refusal
 from tests.registry.ledgers import AT_ONCE, bare, entry, event, git, rewrite
 
 ENTRIES = [entry("a"), entry("b", "2025-02-01"), event(), entry("a", "2025-03-01")]
@@ -53,11 +53,7 @@ def run(*arguments: str) -> str:
 
 
 def refused(code: int, *arguments: str) -> str:
-    with pytest.raises(UserError) as caught:
-        run(*arguments)
-    assert caught.value.exit_code == code, caught.value
-    assert len(str(caught.value).splitlines()) == 1
-    return str(caught.value)
+    return refusal(lambda: run(*arguments), code)
 
 
 def head_of(path: Path) -> Head:

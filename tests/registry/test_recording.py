@@ -16,7 +16,6 @@ from glassalpha_action.cli import event as event_cli
 from glassalpha_action.cli import ledger as ledger_cli
 from glassalpha_action.cli import model as model_cli
 from glassalpha_action.cli import registry as registry_cli
-from glassalpha_action.documents import UserError
 from glassalpha_action.governance.approvals import GRANTED, REJECTED, approved, decision
 from glassalpha_action.records import Audit
 from glassalpha_action.registry import Supersedes, connect, history, ledger
@@ -24,7 +23,7 @@ from glassalpha_action.registry import sync as syncing
 from glassalpha_action.registry.rows import audit_entry, event_entry
 from glassalpha_action.vocabulary import Status
 from tests.registry import judged
-from tests.registry.backends import NOW, Opener
+from tests.registry.backends import NOW, Opener, refusal
 from tests.registry.ledgers import bare, entry, event, git
 
 COMMANDS = {"event": event_cli.event, "model": model_cli.model, "registry": registry_cli.registry}
@@ -50,11 +49,7 @@ def run(command: str, *arguments: str) -> str:
 
 
 def refused(code: int, *arguments: str) -> str:
-    with pytest.raises(UserError) as caught:
-        run(*arguments)
-    assert caught.value.exit_code == code, caught.value
-    assert len(str(caught.value).splitlines()) == 1
-    return str(caught.value)
+    return refusal(lambda: run(*arguments), code)
 
 
 def saved(audit: Audit) -> str:
