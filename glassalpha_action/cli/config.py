@@ -12,7 +12,7 @@ def config() -> None:
     """Check audit.yaml files."""
 
 
-@config.command()
+@config.command(short_help="Check that audit.yaml files and policies can be read.")
 @click.argument("paths", nargs=-1, required=True, type=click.Path(path_type=Path))
 def lint(paths: tuple[Path, ...]) -> None:
     """Check that each audit.yaml, and the policy it names, can be read; print every mistake."""

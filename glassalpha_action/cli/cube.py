@@ -96,7 +96,7 @@ def _counted(config: Config, layout: Layout, engine: str, memory_limit: str | No
     return engines.count_with_spark(path, layout)
 
 
-@cube.command()
+@cube.command(short_help="Print the query that counts a table into a cube.")
 @CONFIG
 @click.option(
     "--dialect", required=True, type=click.Choice(["duckdb", "postgres", "spark"]), help="The SQL of which engine."

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+import re
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
 
@@ -18,7 +19,8 @@ from glassalpha_action.governance.events import KINDS
 from glassalpha_action.governance.events import event as made
 from glassalpha_action.registry.rows import event_entry
 
-COLUMNS = ("at", "kind", "subject", "by", "body")
+COLUMNS = ("at", "kind", "subject", "by", "about")
+DIGEST = re.compile("[0-9a-f]{64}")
 
 
 @click.group()
@@ -26,7 +28,7 @@ def event() -> None:
     """Record what happens beside the audits, such as trainings, incidents and releases."""
 
 
-@event.command()
+@event.command(short_help="Add an event about a model, a team or a policy.")
 @click.argument("kind", metavar="KIND")
 @click.argument("subject", metavar="SUBJECT")
 @click.option("--by", required=True, help="Who says so.")
@@ -56,7 +58,7 @@ def list_events(kind: str | None, subject: str | None, database: str | None, as_
     if as_json:
         echo_json([asdict(one) for one in found])
     elif found:
-        rows = [(one.at, one.kind, one.subject, one.by, json.dumps(one.body, ensure_ascii=False)) for one in found]
+        rows = [(one.at, one.kind, one.subject, one.by, _told(one.body)) for one in found]
         click.echo(table([COLUMNS, *rows]), nl=False)
     else:
         click.echo("no such events; `glassalpha event add` records one")
@@ -66,6 +68,12 @@ def list_events(kind: str | None, subject: str | None, database: str | None, as_
 def kinds() -> None:
     """List the kinds of events."""
     click.echo(table(list(KINDS.items())), nl=False)
+
+
+def _told(body: Mapping[str, Any]) -> str:
+    """What an event holds, for a reader: a digest by its first digits; --json shows all."""
+    found = {name: one if isinstance(one, str) else json.dumps(one, ensure_ascii=False) for name, one in body.items()}
+    return "; ".join(f"{name}: {one[:12] if DIGEST.fullmatch(one) else one}" for name, one in found.items() if one)
 
 
 def _said(text: str) -> tuple[str, Any]:

@@ -20,7 +20,7 @@ def explain() -> None:
     """Say what a failed gate means, or why a model decided against people."""
 
 
-@explain.command("failed-gate")
+@explain.command("failed-gate", short_help="Explain a failed gate: causes and fixes.")
 @click.argument("metric")
 def failed_gate(metric: str) -> None:
     """Explain a failed gate on METRIC, or a shipped policy's gate of that name; close names are understood."""
@@ -39,7 +39,7 @@ def failed_gate(metric: str) -> None:
     )
 
 
-@explain.command("decisions")
+@explain.command("decisions", short_help="Write why the model decided against each person.")
 @click.option("--config", "config_path", required=True, type=click.Path(path_type=Path), help="The model's audit.yaml.")
 @click.option(
     "--reason-codes",

@@ -22,7 +22,7 @@ ENDINGS = {".csv": "csv", ".jsonl": "jsonl", ".parquet": "parquet"}
 SQLITE, JOURNALS = b"SQLite format 3\0", ("-journal", "-wal", "-shm")
 
 
-@click.command()
+@click.command(short_help="Write every audit as CSV, JSON lines or Parquet.")
 @database_option
 @click.option("--format", "named", type=click.Choice(["csv", "jsonl", "parquet"]),
               help="By default what --output ends in, else csv. csv: formulas and control characters made inert, for "

@@ -111,7 +111,7 @@ def moment() -> str:
     return datetime.now(UTC).strftime(MOMENT)
 
 
-@click.command()
+@click.command(short_help="Fill a registry from the ledger on a git branch.")
 @ledger_option(default=ORIGIN)
 @branch_option
 @database_option
@@ -125,7 +125,7 @@ def sync(ledger: str, branch: str, database: str | None) -> None:
     click.echo(f"{name}: {count(added, 'record')} added, {head.seq:,} in all, anchor {head.anchor}")
 
 
-@click.command()
+@click.command(short_help="Unite two registries, each record once.")
 @click.argument("one", metavar="A")
 @click.argument("other", metavar="B")
 @click.option("--into", metavar="FILE|URL", required=True, help="A new registry to hold the records of both.")

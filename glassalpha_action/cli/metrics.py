@@ -83,7 +83,7 @@ def list_(as_json: bool) -> None:
             click.echo(f"  {one.id:<{wide}}  {one.better.value:<7}  {one.unit.value:<11}  {one.title}")
 
 
-@metrics.command()
+@metrics.command(short_help="Show what a metric means, and what to do about it.")
 @click.argument("name")
 @as_json
 def show(name: str, as_json: bool) -> None:

@@ -45,7 +45,7 @@ def portal() -> None:
     """Show the registry as a web site that needs no server."""
 
 
-@portal.command("build")
+@portal.command("build", short_help="Build the portal, a folder of pages.")
 @_options
 def build_command(database: str | None, out: Path, reports: Path, no_reports: bool, as_of: str | None) -> None:
     """Build the portal: a folder of pages that opens in a browser as it is."""
@@ -53,7 +53,7 @@ def build_command(database: str | None, out: Path, reports: Path, no_reports: bo
     click.echo(f"The portal is in {place}: open {place / 'index.html'}")
 
 
-@portal.command()
+@portal.command(short_help="Build the portal and serve it to this machine.")
 @_options
 @click.option("--port", type=click.IntRange(1, 65535), default=8000, show_default=True)
 def serve(database: str | None, out: Path, reports: Path, no_reports: bool, as_of: str | None, port: int) -> None:

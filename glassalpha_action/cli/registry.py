@@ -52,7 +52,7 @@ def init(database: str | None) -> None:
             click.echo(f"{opened.name} is an empty registry: `glassalpha registry submit AUDIT.json` adds to it")
 
 
-@registry.command()
+@registry.command(short_help="Add audits to the registry, each once.")
 @click.argument("audits", nargs=-1, required=True, metavar="AUDIT.json...")
 @click.option("--stage", type=click.Choice(["main", "proposed"]), default="main", show_default=True,
               help="proposed: an audit of a pull request, which does not change a model's standing.")  # fmt: skip
@@ -97,7 +97,7 @@ def submit(
         click.echo(f"anchor {anchor}")
 
 
-@registry.command(name="list")
+@registry.command(name="list", short_help="List the audit that counts for every model.")
 @database_option
 @click.option("--failed-gates", is_flag=True, help="Only models whose latest audit has failed gates.")
 @click.option("--team", help="Only this team's models.")
@@ -145,7 +145,7 @@ def list_models(
         click.echo(f"no model in {name} matches; `glassalpha registry list` without options shows all of them")
 
 
-@registry.command()
+@registry.command(short_help="Show a model, or one audit: its gates and history.")
 @click.argument("name", metavar="MODEL|AUDIT_ID")
 @database_option
 @as_json
@@ -167,7 +167,7 @@ def show(name: str, database: str | None, as_json: bool) -> None:
         click.echo(_described(audit, rows, live), nl=False)
 
 
-@registry.command()
+@registry.command(short_help="Recompute every digest, link, row and verdict.")
 @database_option
 @click.option(
     "--anchor", metavar="SEQ:LINK", help="Printed by an earlier submit or verify; proves that nothing is gone."
@@ -189,7 +189,7 @@ def verify(database: str | None, anchor: str | None) -> None:
     click.echo(f"{name} is whole: {count(head.seq, 'record')}, anchor {head.anchor}")
 
 
-@registry.command()
+@registry.command(short_help="Copy a registry into another of either kind, proved.")
 @click.option("--from", "source", required=True, metavar="FILE|URL", help="The registry to copy.")
 @click.option("--to", "target", required=True, metavar="FILE|URL", help="Where to; made if it is not there.")
 def migrate(source: str, target: str) -> None:

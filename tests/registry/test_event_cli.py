@@ -37,6 +37,11 @@ def test_the_training_log_of_the_source() -> None:
     }  # fmt: skip
     assert run("list", "--subject", "credit-risk").splitlines()[1].startswith("2025-01-15T09:00:00Z | training.held | ")
     assert "no such events" in run("list", "--subject", "fraud")
+    run("add", "deployment.released", "m", "--by", "Ada", "--set", f"audit_id={'a' * 64}", "--set", "reason=new data",
+        "--set", "rows=500")  # fmt: skip
+    assert (
+        run("list", "--subject", "m").splitlines()[1].endswith("| audit_id: aaaaaaaaaaaa; reason: new data; rows: 500")
+    )
     assert "training.held" in run("kinds")
 
 
