@@ -13,7 +13,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from glassalpha_action.digests import sha256
+from glassalpha_action.digests import settled, sha256
 from glassalpha_action.records import Audit, sealed
 
 ROOT = Path(__file__).parent.parent
@@ -92,5 +92,7 @@ def _varied(value: Any, chance: random.Random) -> Any:
         return [_varied(one, chance) for one in value]
     if isinstance(value, float) and not value.is_integer():
         digits = len(repr(value).partition(".")[2])
-        return value + chance.uniform(-1e-3, 1e-3) if digits > 9 else round(value + chance.uniform(-0.01, 0.01), digits)
+        if digits > 9:
+            return settled(value + chance.uniform(-1e-3, 1e-3))
+        return round(value + chance.uniform(-0.01, 0.01), digits)
     return value

@@ -21,6 +21,14 @@ def canonical(value: Any) -> bytes:
         return rfc8785.dumps(value)
 
 
+def settled(value: float) -> float:
+    """`value` to twelve significant digits, as every number that a metric finds is recorded.
+
+    What rounding leaves of a sum depends on the order of rows and on the processor, and an audit's id must not.
+    """
+    return float(f"{value:.12g}")
+
+
 def _ordered(value: Any) -> Any:
     """`value` in the order of RFC 8785, where a plain JSON writer then makes the canonical bytes.
 

@@ -11,6 +11,7 @@ from functools import cached_property
 from typing import Any
 
 from glassalpha_action.cube import Cube, Slice
+from glassalpha_action.digests import settled
 from glassalpha_action.evidence import CLASSIFICATION, COUNTED, MISSING, Evidence, Holding
 from glassalpha_action.metrics.ranking import Ranking
 from glassalpha_action.records import Advice, Definition, Group, Measurement
@@ -187,23 +188,30 @@ class Metric:
             title=self.title,
             unit=self.unit,
             better=self.better,
-            value=None if found.value is None else float(found.value),
+            value=_settled(found.value),
             exact=str(found.value) if isinstance(found.value, Fraction) else None,
             reason=found.reason,
-            low=found.low,
-            high=found.high,
+            low=_settled(found.low),
+            high=_settled(found.high),
             confidence=confidence,
             n=found.n,
             attribute=attribute,
             between=found.between,
-            groups=found.groups,
+            groups=tuple(
+                g.model_copy(update={end: _settled(getattr(g, end)) for end in ("value", "low", "high")})
+                for g in found.groups
+            ),
             of=found.of,
             params=dict(self.params) | dict(params),
             detail=found.detail,
-            p_value=found.p_value,
-            bounds=found.bounds,
+            p_value=_settled(found.p_value),
+            bounds=found.bounds and (settled(found.bounds[0]), settled(found.bounds[1])),
             subject=found.subject,
         )
+
+
+def _settled(number: Fraction | float | None) -> float | None:
+    return None if number is None else settled(float(number))
 
 
 def _counting(group: Slice, name: str) -> Slice:

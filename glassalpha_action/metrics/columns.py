@@ -63,11 +63,6 @@ def membership(rows: Evidence, group: Slice) -> Ints:
     return np.asarray(np.ravel_multi_index(codes, tuple(len(a.levels) for a in chosen)), dtype=np.int64)
 
 
-def settled(value: float) -> float:
-    """`value` to twelve significant digits: what rounding leaves of a sum does not depend on the order of rows."""
-    return float(f"{value:.12g}")
-
-
 def row_hashes(columns: Iterable[Feature | Attribute | Flags], rows: int) -> NDArray[np.uint64]:
     """64 bits for each row that are the same for rows alike in every column, and practically only for them."""
     found = np.zeros(rows, np.uint64)

@@ -9,9 +9,10 @@ from fractions import Fraction
 
 import numpy as np
 
+from glassalpha_action.digests import settled
 from glassalpha_action.evidence import Attributions, Evidence, Floats, Ints, Probes
 from glassalpha_action.metrics.catalogue import Estimate, metric, undefined
-from glassalpha_action.metrics.columns import MOST_LISTED, settled, weights
+from glassalpha_action.metrics.columns import MOST_LISTED, weights
 from glassalpha_action.metrics.intervals import wilson
 from glassalpha_action.metrics.ranking import Ranking
 from glassalpha_action.records import Group

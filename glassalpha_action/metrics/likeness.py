@@ -7,6 +7,7 @@ import math
 import numpy as np
 
 from glassalpha_action.cube import Slice
+from glassalpha_action.digests import settled
 from glassalpha_action.evidence import Evidence, Feature, Flags, Floats, Ints
 from glassalpha_action.metrics.catalogue import Estimate, metric, undefined
 from glassalpha_action.metrics.columns import (
@@ -16,7 +17,6 @@ from glassalpha_action.metrics.columns import (
     membership,
     mixed,
     row_hashes,
-    settled,
     taken,
     weights,
 )

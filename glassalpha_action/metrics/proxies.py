@@ -7,9 +7,10 @@ import math
 import numpy as np
 
 from glassalpha_action.cube import Slice
+from glassalpha_action.digests import settled
 from glassalpha_action.evidence import Evidence, Feature, Floats, Ints
 from glassalpha_action.metrics.catalogue import Estimate, metric, undefined
-from glassalpha_action.metrics.columns import MOST_LISTED, NO_FEATURES, counted, membership, settled, weights
+from glassalpha_action.metrics.columns import MOST_LISTED, NO_FEATURES, counted, membership, weights
 from glassalpha_action.records import Group
 from glassalpha_action.vocabulary import AND, Better, Unit
 

@@ -10,8 +10,8 @@ from functools import cached_property
 import numpy as np
 
 from glassalpha_action.cube import MOST_SMALL, Cube, Slice
+from glassalpha_action.digests import settled
 from glassalpha_action.evidence import Codes, Evidence, Flags, Floats, Ints, Mass
-from glassalpha_action.metrics.columns import settled
 from glassalpha_action.metrics.ladder import Ladder, Steps
 from glassalpha_action.vocabulary import AND
 

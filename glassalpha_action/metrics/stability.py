@@ -6,9 +6,10 @@ from fractions import Fraction
 
 import numpy as np
 
+from glassalpha_action.digests import settled
 from glassalpha_action.evidence import Evidence, Feature, Floats
 from glassalpha_action.metrics.catalogue import Estimate, metric, undefined
-from glassalpha_action.metrics.columns import MOST_LISTED, counted, settled, weights
+from glassalpha_action.metrics.columns import MOST_LISTED, counted, weights
 from glassalpha_action.metrics.intervals import wilson
 from glassalpha_action.records import Group
 from glassalpha_action.vocabulary import Better, Unit

@@ -6,6 +6,7 @@ import math
 from collections.abc import Mapping, Sequence
 from fractions import Fraction
 
+from glassalpha_action.digests import settled
 from glassalpha_action.policy.schema import Baseline, Gate
 from glassalpha_action.records import Measurement
 from glassalpha_action.vocabulary import Better
@@ -77,12 +78,12 @@ def _difference(found: Measurement, earlier: Measurement, name: str) -> Measurem
     now, then = unit.show(found.value or 0.0, earlier.value), unit.show(earlier.value or 0.0, found.value)
     said = f"{now} now against {then} of {PHRASES[name]}."
     update = {
-        "value": value,
+        "value": settled(value),
         "exact": str(exact) if exact is not None else None,
-        "low": ends[0] if ends else None,
-        "high": ends[1] if ends else None,
+        "low": settled(ends[0]) if ends else None,
+        "high": settled(ends[1]) if ends else None,
         "p_value": None,
-        "bounds": sure,
+        "bounds": sure and (settled(sure[0]), settled(sure[1])),
         "detail": f"{said} {found.detail}" if found.detail else said,
     }
     return found.model_copy(update=update)
