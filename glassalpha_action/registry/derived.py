@@ -5,7 +5,7 @@ A row is a tuple in the order of its table's columns.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import chain
 from typing import Any
@@ -20,7 +20,7 @@ from glassalpha_action.vocabulary import failed, headline
 
 Rows = list[tuple[Any, ...]]
 Part = Callable[[str], bytes]
-METRIC = ("metric", "params", "attribute", "unit", "confidence")
+METRIC = ("metric", "params", "attribute", "counts_missing", "unit", "confidence")
 CARD = ("name", "version", "use_case", "owner", "developer", "validator", "tier", "lifecycle", "intended_use",
         "limitations")  # fmt: skip
 
@@ -40,6 +40,7 @@ class Known:
     _came: dict[str, bytes] = field(default_factory=dict)
     _units: dict[str, Mapping[str, str]] = field(default_factory=dict)
     _texts: dict[str, PolicyText] = field(default_factory=dict)
+    _written: dict[tuple[tuple[str, float], ...], str] = field(default_factory=dict)
 
     def new_parts(self, entry: Entry) -> list[str]:
         """The digests of the record's parts that are new, which are then known."""
@@ -60,6 +61,13 @@ class Known:
                 name: one.unit.value for name, one in wire.read_glossary(self._part(glossary)).items()
             }
         return self._units[glossary]
+
+    def written(self, params: Mapping[str, float]) -> str:
+        """A metric's parameters as canonical JSON."""
+        key = tuple(params.items())
+        if key not in self._written:
+            self._written[key] = canonical(params).decode()
+        return self._written[key]
 
     def policy(self, digest: str) -> PolicyText:
         """The policy of that digest."""
@@ -98,7 +106,7 @@ def derived(entry: Entry, seq: int, known: Known) -> dict[str, Rows]:
     policy = known.policy(audit.policy) if audit.policy else None
     units = known.units(audit.glossary)
     earlier = chain.from_iterable((audit.baselines or {}).values())
-    _require_words(chain(audit.measurements, audit.verdicts, earlier), units)
+    _require_words([*audit.measurements, *audit.verdicts, *earlier], units)
     metrics, measured = _measured(audit, seq, units, known)
     card = _card(audit, record.metadata, policy)
     return {
@@ -112,25 +120,29 @@ def derived(entry: Entry, seq: int, known: Known) -> dict[str, Rows]:
     }
 
 
-def _require_words(told: Iterable[Any], units: Mapping[str, str]) -> None:
+def _require_words(told: Sequence[Any], units: Mapping[str, str]) -> None:
     """Raise ValueError where a measurement or verdict has not all its words, and the glossary none for its metric."""
+    if {one.metric for one in told} <= units.keys():
+        return
     for one in told:
         if one.metric not in units and None in (one.title, one.unit, getattr(one, "better", "")):
             raise ValueError(f"its glossary does not have {one.metric[:100]}")
 
 
 def _measured(audit: Any, seq: int, units: Mapping[str, str], known: Known) -> tuple[Rows, Rows]:
-    """The rows of `metrics` that are new, and those of `measured`."""
-    new, rows, numbers = Rows(), Rows(), known.metrics
-    for at, m in enumerate(audit.measurements):
-        params = canonical(m.params).decode() if m.params else "{}"
-        key = (m.metric, params, m.attribute, m.unit or units[m.metric], m.confidence)
+    """The rows of `metrics` that are new, and those of `measured`; ValueError where one thing is measured twice."""
+    new, rows, numbers = Rows(), {}, known.metrics
+    for m in audit.measurements:
+        params = known.written(m.params) if m.params else "{}"
+        key = (m.metric, params, m.attribute, int(m.counts_missing), m.unit or units[m.metric], m.confidence)
         number = numbers.get(key)
         if number is None:
             number = numbers[key] = len(numbers) + 1
             new.append((number, seq, *key))
-        rows.append((seq, at, number, m.value, m.exact, m.reason, m.low, m.high, m.n))
-    return new, rows
+        rows[number] = (seq, number, m.value, m.reason, m.low, m.high, m.n)
+    if len(rows) < len(audit.measurements):
+        raise ValueError("it measures the same thing twice")
+    return new, sorted(rows.values())
 
 
 def _card(audit: Any, metadata: Mapping[str, str], policy: PolicyText | None) -> dict[str, Any]:

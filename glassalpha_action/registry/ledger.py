@@ -270,8 +270,10 @@ class Parts(Mapping[str, bytes]):
 def read_record(file: File, written: bytes, parts: Mapping[str, bytes] | None = None) -> tuple[int, str, Entry]:
     """The seq, link and entry of a record's file; UserError (5) where it is damaged or another record's."""
     try:
-        seq, link, content = chain.read(written)
+        seq, link, digest, content = chain.read(written)
         entry = rows.read_entry(content, parts)
+        if entry.digest != digest:
+            raise ValueError("its content is not what its digest says")
         if path_of(entry) != file.path:
             raise ValueError("it is the file of another record")
     except (ValueError, TypeError, KeyError, UserError) as error:

@@ -96,21 +96,20 @@ CREATE TABLE metrics ( -- one row per metric at its parameters, for one attribut
   metric TEXT NOT NULL,
   params TEXT NOT NULL, -- JSON object: the metric's parameters where they are not the usual ones
   attribute TEXT, -- the protected attribute, where the metric compares groups
+  counts_missing INTEGER NOT NULL, -- 1: rows that have no value of the attribute are a group of their own
   unit TEXT NOT NULL,
   confidence REAL -- of the intervals
 )"""
 MEASURED = """
 CREATE TABLE measured ( -- one row per measurement of an audit; the view measurements shows them by name
-  seq INTEGER NOT NULL REFERENCES audits (seq),
-  position INTEGER NOT NULL, -- 0, 1, ... in the audit's order
+  seq INTEGER NOT NULL, -- the row of audits
   metric_id INTEGER NOT NULL, -- the row of metrics
   value REAL, -- NULL where it could not be measured
-  exact TEXT, -- the value as a fraction, where it is a ratio of counts
   reason TEXT, -- why there is no value
   low REAL, -- the interval of the value
   high REAL,
   n INTEGER NOT NULL, -- rows
-  PRIMARY KEY (seq, position)
+  PRIMARY KEY (seq, metric_id)
 ) WITHOUT ROWID"""
 MODELS = """
 CREATE TABLE models ( -- one row per model and change of its description on main; the one with the highest seq holds
@@ -168,8 +167,8 @@ CREATE VIEW inventory AS -- each model as last described on main
   SELECT m.* FROM models m WHERE m.seq IN (SELECT max(seq) FROM models GROUP BY model_id)"""
 MEASUREMENTS = """
 CREATE VIEW measurements AS -- each measurement of each audit with what was measured
-  SELECT d.seq, d.position, k.metric, k.params, k.attribute, k.unit, d.value, d.exact, d.reason, d.low, d.high,
-    k.confidence, d.n
+  SELECT d.seq, d.metric_id, k.metric, k.params, k.attribute, k.counts_missing, k.unit, d.value, d.reason, d.low,
+    d.high, k.confidence, d.n
   FROM measured d JOIN metrics k ON k.id = d.metric_id"""
 VIEWS = (STANDING, INVENTORY, MEASUREMENTS)
 INDEXES = (

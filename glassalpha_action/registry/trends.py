@@ -16,7 +16,7 @@ Period = Literal["month", "quarter"]
 VALUES = f"""SELECT a.model_id, a.as_of, a.audit_id, m.metric, m.params, m.attribute, m.value, m.low, m.high, m.n
 FROM measurements m JOIN audits a ON a.seq = m.seq WHERE m.metric = :metric AND a.stage = 'main'
 AND a.audit_id NOT IN ({SUPERSEDED}){{where}}
-ORDER BY a.model_id, a.as_of, a.seq, m.position"""  # noqa: S608
+ORDER BY a.model_id, a.as_of, a.seq, m.metric_id"""  # noqa: S608
 
 
 class PassRate(NamedTuple):

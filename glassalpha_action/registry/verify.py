@@ -11,12 +11,12 @@ from glassalpha_action.brevity import SHARED
 from glassalpha_action.digests import canonical, sha256
 from glassalpha_action.documents import UserError
 from glassalpha_action.records import Audit
-from glassalpha_action.registry import chain, derived, packing, rows, schema
+from glassalpha_action.registry import chain, derived, packing, rows, schema, wire
 from glassalpha_action.registry.derived import Known, Part, Rows
 from glassalpha_action.registry.rows import Cells, Entry, Event
 
 DERIVED = tuple(table for table in schema.TABLES if table != "records")
-ORDER = {"gates": "position", "requirements": "position", "measured": "position", "metrics": "id"}
+ORDER = {"gates": "position", "requirements": "position", "measured": "metric_id", "metrics": "id"}
 Rejudge = Callable[[Audit], list[str]]
 PARTS_KEPT = 64
 
@@ -153,9 +153,12 @@ def _record_problems(fetch: Fetch, part: Part, kept: Cells, walk: Walk, rejudge:
 def _content(kept: Cells) -> tuple[bytes, Entry]:
     content = _bytes(kept)
     try:
-        return content, rows.parse_entry(content)
+        entry = rows.parse_entry(content)
     except UserError as error:
         raise ValueError(str(error)) from error
+    if entry.kind == "audit":
+        wire.require_rest(entry.record.audit)
+    return content, entry
 
 
 def _stored(fetch: Fetch, table: str, seq: int, names: tuple[str, ...] = ()) -> Rows:

@@ -1,8 +1,9 @@
 """Reads the JSON of an audit's record strictly and in one pass, as plain structures of the types that Audit declares.
 
 They are made from Audit's own fields, so that a new field is read without a line here. Making the models themselves
-would take many times as long, and rows need no more. What is absent has its field's default where that is a text, a
-number or a tuple, and is None otherwise. A whole number of 2**53 or more, which JSON does not keep, is none.
+would take many times as long, and rows need no more. What no row comes from is left as the JSON it is, for whoever
+reads the audit. What is absent has its field's default where that is a text, a number or a tuple, and is None
+otherwise. A whole number of 2**53 or more, which JSON does not keep, is none.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from enum import Enum
 from functools import cache
+from itertools import chain
 from types import UnionType
 from typing import Annotated, Any, Literal, TypeVar, Union, get_args, get_origin
 
@@ -26,19 +28,32 @@ WHOLE = Annotated[int, msgspec.Meta(gt=-SAFE, lt=SAFE)]
 DIGEST = Annotated[str, msgspec.Meta(pattern=r"\A[0-9a-f]{64}\Z")]
 PLAIN = (str, int, float, tuple)
 SHORT = (Measurement, Verdict)
+UNREAD: Mapping[type[Record], str] = {Audit: "charts", Measurement: "groups", Verdict: "judged"}
 ALWAYS = "schema_version"
 
 
 def read_audit_record(content: bytes) -> Any:
-    """The record in `content`, whose audit fits its schema; ValueError where it does not.
+    """The record in `content`, whose audit fits its schema, but for what is UNREAD; ValueError where it does not.
 
     In the audit stand the digests of its parts, and the title, unit and better of a measurement or verdict may be
     absent: its metric's definition in the glossary has them.
     """
-    try:
-        return _decoder().decode(content)
-    except msgspec.MsgspecError as error:
-        raise ValueError(str(error)) from error
+    return _decode(_decoder(), content)
+
+
+def require_rest(audit: Any) -> None:
+    """Raise ValueError where what was left UNREAD of a record's audit does not fit its schema either."""
+    told = {
+        Audit: [audit],
+        Measurement: [*audit.measurements, *chain.from_iterable((audit.baselines or {}).values())],
+        Verdict: audit.verdicts,
+    }
+    for model, name in UNREAD.items():
+        kind = _type(model.model_fields[name].annotation)
+        for one in told[model]:
+            rest = getattr(one, name)
+            if rest:
+                _decode(msgspec.json.Decoder(kind), rest)
 
 
 def read_glossary(part: bytes) -> Mapping[str, Any]:
@@ -49,6 +64,13 @@ def read_glossary(part: bytes) -> Mapping[str, Any]:
 def read_policy(part: bytes) -> PolicyText:
     """The policy in a part; ValueError where it is none."""
     return _strictly(TypeAdapter(PolicyText), part, "policy")
+
+
+def _decode(decoder: msgspec.json.Decoder[Any], content: bytes) -> Any:
+    try:
+        return decoder.decode(content)
+    except msgspec.MsgspecError as error:
+        raise ValueError(str(error)) from error
 
 
 def _strictly(adapter: TypeAdapter[T], part: bytes, what: str) -> T:
@@ -77,6 +99,8 @@ def _struct(model: type[Record]) -> Any:
 
 
 def _field(model: type[Record], name: str, field: FieldInfo) -> tuple[Any, ...]:
+    if UNREAD.get(model) == name:
+        return name, msgspec.Raw, msgspec.Raw()
     if model is Audit and name in SHARED:
         kind: Any = DIGEST | None if type(None) in get_args(field.annotation) else DIGEST
     else:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable, Mapping
 from datetime import date
 from pathlib import Path
@@ -393,6 +394,7 @@ MISFITS: dict[str, Callable[[dict[str, Any]], object]] = {
     "a list for a model": lambda r: r["audit"]["model"].update(id=["m"]),
     "an object for measurements": lambda r: r["audit"].update(measurements={"a": 1}),
     "a status there is none": lambda r: r["audit"].update(status="GREAT"),
+    "one thing measured twice": lambda r: r["audit"]["measurements"].append(r["audit"]["measurements"][0]),
     "a glossary, not its digest": lambda r: r["audit"].update(glossary={}),
     "a digest that is none": lambda r: r["audit"].update(policy="../policy"),
     "no policy and no null": lambda r: r["audit"].pop("policy"),
@@ -404,21 +406,42 @@ MISFITS: dict[str, Callable[[dict[str, Any]], object]] = {
 }
 
 
-@pytest.mark.parametrize("edit", MISFITS.values(), ids=MISFITS)
-def test_a_record_from_outside_that_fits_no_schema_is_refused(
-    registry: Registry, edit: Callable[[dict[str, Any]], object]
-) -> None:
+def edited(edit: Callable[[dict[str, Any]], object]) -> tuple[bytes, Mapping[str, bytes]]:
+    """The content of a record that somebody edited and sealed anew, and its parts."""
     entry = rows.audit_entry(samples.audit(), "main", NOW, {}, "ada")
     record = json.loads(entry.content)
     edit(record)
     audit = record["audit"]
     audit["audit_id"] = record["id"] = sha256(canonical({k: v for k, v in audit.items() if k != "audit_id"}))
+    return canonical(record), entry.parts
+
+
+@pytest.mark.parametrize("edit", MISFITS.values(), ids=MISFITS)
+def test_a_record_from_outside_that_fits_no_schema_is_refused(
+    registry: Registry, edit: Callable[[dict[str, Any]], object]
+) -> None:
     with pytest.raises(UserError, match="no record") as refused:
-        registry.append_records([rows.read_entry(canonical(record), entry.parts)])
+        registry.append_records([rows.read_entry(*edited(edit))])
     assert refused.value.exit_code == 5
     assert registry.head().seq == 0
     registry.submit(samples.audit(), recorded_at=NOW)
     assert registry.verify() == []
+
+
+@pytest.mark.parametrize("edit", [
+    lambda r: r["audit"]["measurements"][1]["groups"][0].update(n="many"),
+    lambda r: r["audit"]["verdicts"][0]["judged"][0].pop("outcome"),
+    lambda r: r["audit"].update(charts={"roc": [{"auc": 0.5}]}),
+])  # fmt: skip
+def test_what_no_row_comes_from_is_checked_by_verify_and_by_whoever_reads_the_audit(
+    registry: Registry, edit: Callable[[dict[str, Any]], object]
+) -> None:
+    entry = rows.read_entry(*edited(edit))
+    registry.append_records([entry])
+    assert re.fullmatch("record 1: it cannot be read: .*", registry.verify()[0])
+    with pytest.raises(UserError, match="record 1 of the registry is damaged") as refused:
+        registry.audit(entry.id)
+    assert refused.value.exit_code == 5
 
 
 @pytest.mark.parametrize("said", [{"subject": ["x"]}, {"by": 5}, {"at": "yesterday"}, {"body": ["x"]}, {"more": "x"}])

@@ -14,7 +14,7 @@ from glassalpha_action.digests import SAFE, canonical
 from glassalpha_action.records import Audit
 from glassalpha_action.registry import derived, rows, verify
 from glassalpha_action.registry.derived import Known
-from glassalpha_action.registry.wire import read_audit_record, read_glossary, read_policy
+from glassalpha_action.registry.wire import read_audit_record, read_glossary, read_policy, require_rest
 from tests import samples
 from tests.registry.backends import NOW
 
@@ -90,6 +90,7 @@ def test_what_fits_the_models_is_read_and_what_does_not_is_refused() -> None:
         fitting = fits(audit, texts)
         try:
             read = read_audit_record(to_json(record(audit)))
+            require_rest(read.audit)
             derived.derived(rows.Entry("audit", "x", "main", read, b""), 1, Known(texts.__getitem__))
         except (ValueError, KeyError):
             assert not fitting, audit
