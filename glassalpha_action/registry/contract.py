@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import gc
 import re
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, contextmanager
 from datetime import date
 from functools import cached_property
 from types import TracebackType
@@ -136,7 +137,7 @@ class Registry(ABC):
         Raises UserError (5), and adds nothing, where one is damaged or a part of it did not come with it.
         """
         waiting: dict[str, Rows] = {table: [] for table in schema.TABLES}
-        with self.appending():
+        with self.appending(), _uncollected():
             before = head = self.head()
             there = {(row["id"], row["stage"]) for row in self.fetch("SELECT id, stage FROM records")}
             known = self._known("", {})
@@ -334,6 +335,18 @@ class Registry(ABC):
             raise UserError(
                 f"{self.name}: a row of {table} is damaged; `glassalpha registry verify` names it", exit_code=5
             ) from error
+
+
+@contextmanager
+def _uncollected() -> Iterator[None]:
+    """Hold back Python's search for cycles: a fill makes none, and each search looks at every row that waits."""
+    collecting = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if collecting:
+            gc.enable()
 
 
 def _model(entry: Entry) -> str | None:

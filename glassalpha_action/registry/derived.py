@@ -20,7 +20,7 @@ from glassalpha_action.vocabulary import failed, headline
 
 Rows = list[tuple[Any, ...]]
 Part = Callable[[str], bytes]
-METRIC = ("metric", "params", "attribute", "counts_missing", "unit", "confidence")
+METRIC = ("metric", "params", "attribute", "unit", "confidence", "counts_missing")
 CARD = ("name", "version", "use_case", "owner", "developer", "validator", "tier", "lifecycle", "intended_use",
         "limitations")  # fmt: skip
 
@@ -134,11 +134,11 @@ def _measured(audit: Any, seq: int, units: Mapping[str, str], known: Known) -> t
     new, rows, numbers = Rows(), {}, known.metrics
     for m in audit.measurements:
         params = known.written(m.params) if m.params else "{}"
-        key = (m.metric, params, m.attribute, int(m.counts_missing), m.unit or units[m.metric], m.confidence)
+        key = (m.metric, params, m.attribute, m.unit or units[m.metric], m.confidence, m.counts_missing)
         number = numbers.get(key)
         if number is None:
             number = numbers[key] = len(numbers) + 1
-            new.append((number, seq, *key))
+            new.append((number, seq, *key[:-1], int(m.counts_missing)))
         rows[number] = (seq, number, m.value, m.reason, m.low, m.high, m.n)
     if len(rows) < len(audit.measurements):
         raise ValueError("it measures the same thing twice")

@@ -96,9 +96,9 @@ CREATE TABLE metrics ( -- one row per metric at its parameters, for one attribut
   metric TEXT NOT NULL,
   params TEXT NOT NULL, -- JSON object: the metric's parameters where they are not the usual ones
   attribute TEXT, -- the protected attribute, where the metric compares groups
-  counts_missing INTEGER NOT NULL, -- 1: rows that have no value of the attribute are a group of their own
   unit TEXT NOT NULL,
-  confidence REAL -- of the intervals
+  confidence REAL, -- of the intervals
+  counts_missing INTEGER NOT NULL -- 1: rows that have no value of the attribute are a group of their own
 )"""
 MEASURED = """
 CREATE TABLE measured ( -- one row per measurement of an audit; the view measurements shows them by name

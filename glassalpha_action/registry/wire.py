@@ -49,11 +49,9 @@ def require_rest(audit: Any) -> None:
         Verdict: audit.verdicts,
     }
     for model, name in UNREAD.items():
-        kind = _type(model.model_fields[name].annotation)
-        for one in told[model]:
-            rest = getattr(one, name)
-            if rest:
-                _decode(msgspec.json.Decoder(kind), rest)
+        decoder = msgspec.json.Decoder(_type(model.model_fields[name].annotation))
+        for rest in filter(None, (getattr(one, name) for one in told[model])):
+            _decode(decoder, rest)
 
 
 def read_glossary(part: bytes) -> Mapping[str, Any]:

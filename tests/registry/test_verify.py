@@ -94,7 +94,7 @@ def test_a_whole_registry_has_no_problems(file: Path) -> None:
         ("UPDATE measured SET n = 999 WHERE seq = 2", "record 2: its rows in measured .*: n differs"),
         ("UPDATE metrics SET metric = 'x' WHERE id = 1", "record 1: its rows in metrics .*: metric differs"),
         ("UPDATE metrics SET attribute = 'x' WHERE id = 1", "record 1: its rows in metrics .*: attribute differs"),
-        ("INSERT INTO metrics VALUES (99, 1, 'x', '{}', NULL, 0, 'ratio', 0.9)",
+        ("INSERT INTO metrics VALUES (99, 1, 'x', '{}', NULL, 'ratio', 0.9, 0)",
          "record 1: its rows in metrics .*: 4 instead of 3"),
         ("UPDATE parts SET content = x'00' WHERE seq = 1", "record 1: it cannot be read"),
         (lambda database: database.execute("UPDATE parts SET content = ?", [zlib.compress(b"{}")]),
