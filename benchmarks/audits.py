@@ -13,52 +13,61 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from glassalpha_action.digests import settled, sha256
+from glassalpha_action.digests import settled
 from glassalpha_action.records import Audit, sealed
 
 ROOT = Path(__file__).parent.parent
 DIGESTS = ("config_sha256", "model_sha256", "data_sha256", "predictions_sha256")
+SCORES = """
+model: {id: scores, use_case: credit_scoring, owner: Head of Consumer Lending, team: credit-risk, threshold: 0.5}
+data: {path: scores.csv, target_column: default, score_column: score}
+policy: {path: two_gates.yaml}
+"""
+SCORE = """
+import joblib, pandas
+rows = pandas.read_csv("examples/german_credit/build/test.csv")
+model = joblib.load("examples/german_credit/build/logistic.joblib")
+rows["score"] = model.predict_proba(rows)[:, 1]
+rows[["default", "score"]].to_csv("scores.csv", index=False)
+"""
 KEPT = {"threshold", "policy_threshold", "confidence", "params"}
 
 
 @cache
 def example() -> Audit:
-    """The audit of the German Credit example's model, made by `glassalpha audit` in a checkout of its own."""
+    """The audit of the German Credit example's model: 17 features, two protected attributes, seven gates."""
+    return _examples()[0]
+
+
+@cache
+def small() -> Audit:
+    """The audit of the same model's labels and scores alone, by the first two gates of the policy."""
+    return _examples()[1]
+
+
+@cache
+def _examples() -> tuple[Audit, Audit]:
+    """Both audits, made by `glassalpha audit` in a checkout of its own."""
     with tempfile.TemporaryDirectory() as temporary:
         folder = Path(temporary)
         for name in ("examples", "policies"):
             shutil.copytree(ROOT / name, folder / name, ignore=shutil.ignore_patterns("build", "__pycache__"))
         git = ["git", "-c", "user.name=bench", "-c", "user.email=bench@example.org"]
-        audit = ["audit", "--config", "examples/german_credit/logistic.audit.yaml", "--as-of", "2025-01-05",
-                 "--fail-on", "never", "--output", "out/r.json"]  # fmt: skip
         for command in (["git", "init", "-q"], ["git", "add", "."], [*git, "commit", "-qm", "examples"],
-                        [sys.executable, "examples/german_credit/make_model.py"],
-                        [str(Path(sys.executable).parent / "glassalpha"), *audit]):  # fmt: skip
+                        [sys.executable, "examples/german_credit/make_model.py"]):  # fmt: skip
             subprocess.run(command, cwd=folder, check=True, capture_output=True)
-        return Audit.model_validate_json((folder / "out/r.json").read_bytes())
+        policy = (folder / "policies/org_credit_baseline_v1.yaml").read_text(encoding="utf-8")
+        (folder / "two_gates.yaml").write_text(policy.partition("  # Fairness")[0], encoding="utf-8")
+        (folder / "scores.audit.yaml").write_text(SCORES, encoding="utf-8")
+        subprocess.run([sys.executable, "-c", SCORE], cwd=folder, check=True, capture_output=True)
+        return _audited(folder, "examples/german_credit/logistic.audit.yaml"), _audited(folder, "scores.audit.yaml")
 
 
-@cache
-def small() -> Audit:
-    """The example's audit cut down to the first three gates of its policy and what they judge, on one attribute."""
-    whole = example().content()
-    text = whole["policy"]["text"].partition('  - name: "Equalized Odds"')[0]
-    gates = whole["verdicts"][:3]
-    judged, attribute = {gate["metric"] for gate in gates}, gates[-1]["attribute"]
-    content = whole | {
-        "policy": whole["policy"] | {"text": text, "sha256": sha256(text.encode())},
-        "verdicts": [
-            gate | {"judged": [one for one in gate["judged"] if one["attribute"] in {None, attribute}]}
-            for gate in gates
-        ],
-        "measurements": [
-            m for m in whole["measurements"] if m["metric"] in judged and m.get("attribute") in {None, attribute}
-        ],
-        "glossary": {metric: whole["glossary"][metric] for metric in sorted(judged)},
-        "data": whole["data"] | {"attributes": [a for a in whole["data"]["attributes"] if a["name"] == attribute]},
-    }
-    del content["charts"]
-    return sealed(Audit.model_validate(content))
+def _audited(folder: Path, config: str) -> Audit:
+    command = [str(Path(sys.executable).parent / "glassalpha"), "audit", "--config", config, "--as-of", "2025-01-05",
+               "--fail-on", "never", "--output", "out/r.json"]  # fmt: skip
+    subprocess.run(command, cwd=folder, check=True, capture_output=True)
+    return Audit.model_validate_json((folder / "out/r.json").read_bytes())
 
 
 def audits(
