@@ -170,7 +170,7 @@ class Metric:
             estimate = self.function(**{name: given[name] for name in self.needs}, **params)
         found = self._recorded(estimate, AND.join(names) or None, confidence, params)
         kept = [g for g in found.groups if g.n or len(names) < 2]
-        groups = [g.model_copy(update={"level": _renamed(g.level, COUNTED, MISSING)}) for g in kept]
+        groups = [g.model_copy(update=_as_recorded(g)) for g in kept]
         return found.model_copy(
             update={
                 "groups": tuple(groups),
@@ -197,10 +197,7 @@ class Metric:
             n=found.n,
             attribute=attribute,
             between=found.between,
-            groups=tuple(
-                g.model_copy(update={end: _settled(getattr(g, end)) for end in ("value", "low", "high")})
-                for g in found.groups
-            ),
+            groups=found.groups,
             of=found.of,
             params=dict(self.params) | dict(params),
             detail=found.detail,
@@ -208,6 +205,11 @@ class Metric:
             bounds=found.bounds and (settled(found.bounds[0]), settled(found.bounds[1])),
             subject=found.subject,
         )
+
+
+def _as_recorded(group: Group) -> dict[str, Any]:
+    ends = {name: _settled(getattr(group, name)) for name in ("value", "low", "high")}
+    return {"level": _renamed(group.level, COUNTED, MISSING), **ends}
 
 
 def _settled(number: Fraction | float | None) -> float | None:

@@ -58,13 +58,12 @@ def test_the_order_of_rows_changes_no_byte(rows: Evidence, seed: int) -> None:
         assert a == b
 
 
-@pytest.mark.parametrize("seed", range(3))
-def test_the_order_of_weighted_rows_changes_no_number(seed: int) -> None:
+@pytest.mark.parametrize("seed", range(12))
+def test_the_order_of_weighted_rows_changes_no_byte(seed: int) -> None:
     rows = random_weights(seed)
     order = np.random.default_rng(seed).permutation(rows.rows)
     for a, b in paired(rows, taken(rows, order), DRAWN):
-        assert alike(values(a), values(b)), a.metric
-        assert alike([a.low, a.high, a.p_value], [b.low, b.high, b.p_value]), a.metric
+        assert a == b
 
 
 @given(any_rows(), st.lists(st.integers(0, 3), min_size=40, max_size=40))
