@@ -24,7 +24,7 @@ def canonical(value: Any) -> bytes:
 def settled(value: float) -> float:
     """`value` to twelve significant digits, as every number that a metric finds is recorded.
 
-    What rounding leaves of a sum depends on the order of rows and on the processor, and an audit's id must not.
+    What rounding leaves of a sum depends on the order of rows and on the processor, and what is recorded must not.
     """
     return float(f"{value:.12g}")
 

@@ -181,6 +181,7 @@ def audit_entry(
         raise UserError("metadata holds text only")
     if metadata.get("next_review"):
         require_day(metadata["next_review"], "next_review")
+    _require_distinct(audit)
     short, parts = brevity.packed(as_sealed(audit))
     for digest, part in parts.items():
         _require_room(part, PART_LIMIT, f"the part {digest[:12]} of the record")
@@ -249,8 +250,8 @@ def require_part(digest: str, content: bytes) -> None:
 def read_entry(content: bytes, parts: Mapping[str, bytes] | None = None) -> Entry:
     """The entry whose content is `content`; UserError (5) where that is no record, or its id does not fit it.
 
-    An audit is checked against its schema: what stands in the chain once can never be taken out. That the bytes are
-    those of RFC 8785, `Registry.verify` checks.
+    An audit is checked against its schema as far as rows come from it, for what stands in the chain once can never be
+    taken out. The rest, and that the bytes are those of RFC 8785, `Registry.verify` checks.
     """
     try:
         entry = parse_entry(content, parts)
@@ -337,6 +338,16 @@ def _require_version(version: object) -> None:
     if version != SCHEMA_VERSION:
         shown = f"{str(version)[:20]!r}, not {SCHEMA_VERSION!r}"
         raise UserError(f"its audit is of schema {shown}: upgrade glassalpha-action")
+
+
+def _require_distinct(audit: Audit) -> None:
+    """A ledger would take an audit that measures a thing twice, and no registry could then be filled from it."""
+    seen = set()
+    for m in audit.measurements:
+        what = (m.metric, canonical(m.params), m.attribute, m.unit, m.confidence, m.counts_missing)
+        if what in seen:
+            raise UserError(f"the audit measures {plain(m.metric, 100)} twice in the same way: run the audit again")
+        seen.add(what)
 
 
 def _require_correction(audit: Audit, stage: Stage, supersedes: Supersedes) -> None:

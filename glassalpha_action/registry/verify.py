@@ -105,8 +105,10 @@ def read_entry(kept: Mapping[str, Any], part: Part) -> Entry:
     """The record in a row of `records` with its parts; UserError (5) where it is damaged or its digest does not fit."""
     try:
         entry = rows.read_entry(_bytes(kept))
+        if entry.kind == "audit":
+            wire.require_rest(entry.record.audit)
         return replace(entry, parts={digest: part(digest) for digest in entry.needs})
-    except (ValueError, TypeError, UserError) as error:
+    except (ValueError, TypeError, RecursionError, UserError) as error:
         raise _damaged(kept) from error
 
 
@@ -153,12 +155,9 @@ def _record_problems(fetch: Fetch, part: Part, kept: Cells, walk: Walk, rejudge:
 def _content(kept: Cells) -> tuple[bytes, Entry]:
     content = _bytes(kept)
     try:
-        entry = rows.parse_entry(content)
+        return content, rows.parse_entry(content)
     except UserError as error:
         raise ValueError(str(error)) from error
-    if entry.kind == "audit":
-        wire.require_rest(entry.record.audit)
-    return content, entry
 
 
 def _stored(fetch: Fetch, table: str, seq: int, names: tuple[str, ...] = ()) -> Rows:
@@ -192,7 +191,14 @@ def _identity_problems(kept: Cells, content: bytes, entry: Entry, part: Part, re
         yield "its content is not canonical JSON"
     elif not _fits(content, entry):
         yield "its id does not fit its content"
-    if entry.kind != "event" and rejudge is not None:
+    if entry.kind == "event":
+        return
+    try:
+        wire.require_rest(entry.record.audit)
+    except (ValueError, RecursionError) as error:
+        yield f"it cannot be read: {error}"
+        return
+    if rejudge is not None:
         yield from rejudge(Audit.model_validate(whole(record["audit"], part)))
 
 

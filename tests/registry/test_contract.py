@@ -437,8 +437,10 @@ def test_what_no_row_comes_from_is_checked_by_verify_and_by_whoever_reads_the_au
     registry: Registry, edit: Callable[[dict[str, Any]], object]
 ) -> None:
     entry = rows.read_entry(*edited(edit))
-    registry.append_records([entry])
-    assert re.fullmatch("record 1: it cannot be read: .*", registry.verify()[0])
+    registry.append_records([entry, rows.audit_entry(samples.audit("another"), "main", NOW, {}, "ada")])
+    assert [re.fullmatch("record 1: it cannot be read: .*", found) is not None for found in registry.verify()] == [True]
+    with pytest.raises(UserError, match="record 1 of the registry is damaged"):
+        next(registry.entries())
     with pytest.raises(UserError, match="record 1 of the registry is damaged") as refused:
         registry.audit(entry.id)
     assert refused.value.exit_code == 5

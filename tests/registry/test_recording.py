@@ -17,7 +17,7 @@ from glassalpha_action.cli import ledger as ledger_cli
 from glassalpha_action.cli import model as model_cli
 from glassalpha_action.cli import registry as registry_cli
 from glassalpha_action.governance.approvals import GRANTED, REJECTED, approved, decision
-from glassalpha_action.records import Audit
+from glassalpha_action.records import Audit, sealed
 from glassalpha_action.registry import Supersedes, connect, history, ledger
 from glassalpha_action.registry import sync as syncing
 from glassalpha_action.registry.rows import audit_entry, event_entry
@@ -158,7 +158,10 @@ def test_a_registry_with_records_of_its_own_begins_no_ledger(tmp_path: Path) -> 
 
 def test_what_is_refused_is_recorded_nowhere(remote: Path) -> None:
     at = ("--ledger", str(remote))
+    free = RIGHT.measurements[0].model_copy(update={"metric": "brier_score"})
+    twice = sealed(RIGHT.model_copy(update={"measurements": (*RIGHT.measurements, free, free)}))
     for code, says, command in (
+        (2, "twice in the same way", ("registry", "submit", saved(twice))),
         (2, "did you mean", ("event", "add", "training.hold", "x", "--by", "Ada")),
         (2, "made the change", (*APPROVE[:3], "--by", "Grace", "--reason", "why")),
         (2, "no live approval", ("model", "revoke", "m", "--by", "Ada", "--reason", "why")),
